@@ -1,0 +1,118 @@
+/** Maps event names to listener signatures. */
+export type EventMap<E> = { [K in keyof E]: (...args: never[]) => void }
+
+type AnyListener = (...args: unknown[]) => void
+
+/** A listener as it was given, and what is called: they differ for `once`. */
+interface Registration {
+  listener: AnyListener
+  once: boolean
+}
+
+/**
+ * Typed events in Node's shape, with the replaying additions of the Twilio SDK.
+ *
+ * Unlike Node's: a listener that throws is reported (`reportError`, or the console) and stops neither the
+ * others nor whoever emits, and `error` without a listener does not throw.
+ */
+export class Emitter<E extends EventMap<E>> {
+  // Both are allocated on first use: a conversation may hold ten thousand emitters nobody listens to.
+  #registrations: Map<keyof E, Registration[]> | undefined
+  #lastArgs: Map<keyof E, unknown[]> | undefined
+
+  on<K extends keyof E>(event: K, listener: E[K]): this {
+    return this.#add(event, listener, false)
+  }
+
+  once<K extends keyof E>(event: K, listener: E[K]): this {
+    return this.#add(event, listener, true)
+  }
+
+  off<K extends keyof E>(event: K, listener: E[K]): this {
+    const list = this.#registrations?.get(event)
+    const index = list?.findLastIndex(({ listener: known }) => known === (listener as unknown))
+    if (list && index !== undefined && index >= 0) {
+      this.#set(event, list.toSpliced(index, 1))
+    }
+    return this
+  }
+
+  addListener<K extends keyof E>(event: K, listener: E[K]): this {
+    return this.on(event, listener)
+  }
+
+  removeListener<K extends keyof E>(event: K, listener: E[K]): this {
+    return this.off(event, listener)
+  }
+
+  removeAllListeners(event?: keyof E): this {
+    if (event === undefined) this.#registrations = undefined
+    else this.#registrations?.delete(event)
+    return this
+  }
+
+  /** Calls `listener` at once with the arguments of the last such event, if there was one, then subscribes it. */
+  onWithReplay<K extends keyof E>(event: K, listener: E[K]): this {
+    this.#replay(event, listener)
+    return this.on(event, listener)
+  }
+
+  addListenerWithReplay<K extends keyof E>(event: K, listener: E[K]): this {
+    return this.onWithReplay(event, listener)
+  }
+
+  /** Calls `listener` once: at once with the arguments of the last such event, or at the next one. */
+  onceWithReplay<K extends keyof E>(event: K, listener: E[K]): this {
+    return this.#replay(event, listener) ? this : this.once(event, listener)
+  }
+
+  listenerCount(event: keyof E): number {
+    return this.#registrations?.get(event)?.length ?? 0
+  }
+
+  /** Calls the listeners in the order they were added; says whether there was one. */
+  emit<K extends keyof E>(event: K, ...args: Parameters<E[K]>): boolean {
+    this.#lastArgs ??= new Map()
+    this.#lastArgs.set(event, args)
+    // Lists are replaced, never changed, so this loop sees those who were subscribed when it began.
+    const list = this.#registrations?.get(event)
+    if (!list) return false
+    for (const registration of list) {
+      if (registration.once) this.off(event, registration.listener as unknown as E[K])
+      callSafely(registration.listener, args)
+    }
+    return true
+  }
+
+  #add<K extends keyof E>(event: K, listener: E[K], once: boolean): this {
+    if (typeof listener !== 'function') {
+      throw new TypeError(`The listener of "${String(event)}" must be a function`)
+    }
+    const list = this.#registrations?.get(event) ?? []
+    this.#set(event, [...list, { listener: listener as unknown as AnyListener, once }])
+    return this
+  }
+
+  #set(event: keyof E, list: Registration[]): void {
+    this.#registrations ??= new Map()
+    if (list.length > 0) this.#registrations.set(event, list)
+    else this.#registrations.delete(event)
+  }
+
+  #replay<K extends keyof E>(event: K, listener: E[K]): boolean {
+    const args = this.#lastArgs?.get(event)
+    if (!args) return false
+    callSafely(listener as unknown as AnyListener, args)
+    return true
+  }
+}
+
+/** Calls a function of the app; whatever it throws is reported, not passed on. */
+export function callSafely(callback: (...args: unknown[]) => void, args: unknown[]): void {
+  try {
+    callback(...args)
+  } catch (error) {
+    if (typeof reportError === 'function') reportError(error)
+    else console.error(error)
+  }
+}
