@@ -1,0 +1,278 @@
+import { diff } from 'lib0/diff/patience'
+import { hash } from '../base/ids.ts'
+import { canonicalJson, equalJson, isObject, type JSONValue } from '../base/json.ts'
+import { between, initialPosition } from './position.ts'
+
+/*
+ * Mergeable JSON on a flat map, pure.
+ *
+ * A value is a tree; a node is named by its path, whose segments are `.name` for a member of an object and
+ * `#position` for an element of an array. The tree is the *initial* values (written once) under an *overlay* of
+ * entries (one per path that was written later):
+ *
+ *   - an entry replaces the initial subtree at its path; entries below it add to it;
+ *   - a scalar entry is a register; `{}` and `[]` are containers whose members have paths of their own;
+ *     `undefined` marks what was removed from the initial value;
+ *   - a node with members is a container whatever else is said of it, so nothing that was added is lost, and
+ *     a container with members needs no entry itself.
+ *
+ * Who writes over a node deletes the entries below it that they have seen. What is still there after a merge was
+ * written concurrently.
+ */
+
+export type Path = readonly string[]
+
+export interface AttributeEntry {
+  readonly path: Path
+  /** A scalar, `{}`, `[]`, or undefined = removed. */
+  readonly value: JSONValue | undefined
+}
+
+/** What to write: entries to set, and paths of entries to delete. */
+export interface AttributeChanges {
+  readonly set: AttributeEntry[]
+  readonly delete: Path[]
+}
+
+interface Node {
+  /** What an entry or the initial value says of this very node. */
+  own: JSONValue | undefined
+  /** There is an entry at this path. */
+  hasEntry: boolean
+  /** An initial value would show here if the entry were deleted. */
+  hasInitial: boolean
+  children: Map<string, Node> | undefined
+}
+
+/** The value that initial values (later ones win) and entries make; `{}` where there are none. */
+export function readAttributes(
+  initial: readonly JSONValue[],
+  entries: Iterable<AttributeEntry>,
+): JSONValue {
+  return toValue(buildTree(initial, entries)) ?? {}
+}
+
+/**
+ * The changes that turn the current value into `next` while leaving alone whatever is the same in both.
+ *
+ * @param suffix of new array positions; no other writer may use it
+ */
+export function diffAttributes(
+  initial: readonly JSONValue[],
+  entries: Iterable<AttributeEntry>,
+  next: JSONValue,
+  suffix: string,
+): AttributeChanges {
+  const root = buildTree(initial, entries)
+  const changes: AttributeChanges = { set: [], delete: [] }
+  new Differ(changes, suffix).write([], root, next)
+  return changes
+}
+
+function buildTree(initial: readonly JSONValue[], entries: Iterable<AttributeEntry>): Node {
+  const root: Node = { ...newNode(), own: {} }
+  for (const value of initial) addInitial(root, value)
+  // Ancestors first, for an entry replaces what is below it.
+  for (const { path, value } of [...entries].sort((a, b) => a.path.length - b.path.length)) {
+    let node = root
+    for (const segment of path) node = childOf(node, segment)
+    node.own = value
+    node.hasEntry = true
+    node.children = undefined
+  }
+  return root
+}
+
+function addInitial(node: Node, value: JSONValue): void {
+  node.hasInitial = true
+  if (Array.isArray(value)) {
+    node.own = []
+    for (const [index, element] of value.entries()) {
+      // Two records with the same element at the same place mean the same element.
+      const fingerprint = hash(canonicalJson(element)).slice(0, 8)
+      addInitial(childOf(node, `#${initialPosition(index, fingerprint)}`), element)
+    }
+  } else if (isObject(value)) {
+    node.own = {}
+    for (const [name, member] of Object.entries(value))
+      addInitial(childOf(node, `.${name}`), member)
+  } else {
+    node.own = value
+  }
+}
+
+function newNode(): Node {
+  return { own: undefined, hasEntry: false, hasInitial: false, children: undefined }
+}
+
+function childOf(node: Node, segment: string): Node {
+  node.children ??= new Map()
+  const child = node.children.get(segment) ?? newNode()
+  node.children.set(segment, child)
+  return child
+}
+
+function toValue(node: Node): JSONValue | undefined {
+  const members = liveChildren(node, '.')
+  if (members.length > 0) {
+    // Not by assignment: a member may be called __proto__.
+    return Object.fromEntries(members.map(([segment, , value]) => [segment.slice(1), value]))
+  }
+  const elements = liveChildren(node, '#')
+  return elements.length > 0 ? elements.map(([, , value]) => value) : node.own
+}
+
+function liveChildren(
+  node: Node,
+  kind: '.' | '#',
+): [segment: string, child: Node, value: JSONValue][] {
+  const live: [string, Node, JSONValue][] = []
+  for (const [segment, child] of node.children ?? []) {
+    if (segment[0] !== kind) continue
+    const value = toValue(child)
+    if (value !== undefined) live.push([segment, child, value])
+  }
+  return live.sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+/** Writes the difference between a tree and a value. */
+class Differ {
+  readonly #changes: AttributeChanges
+  readonly #suffix: string
+
+  constructor(changes: AttributeChanges, suffix: string) {
+    this.#changes = changes
+    this.#suffix = suffix
+  }
+
+  write(path: Path, node: Node, next: JSONValue): void {
+    const current = toValue(node)
+    if (equalJson(current, next)) return
+    if (isObject(current) && isObject(next)) this.#writeMembers(path, node, current, next)
+    else if (Array.isArray(current) && Array.isArray(next)) this.#writeElements(path, node, next)
+    else this.#replace(path, node, next)
+  }
+
+  #writeMembers(path: Path, node: Node, current: object, next: Record<string, JSONValue>): void {
+    this.#settleKind(path, node, {}, Object.keys(next).length)
+    for (const [segment, child] of node.children ?? []) {
+      if (segment[0] === '#' || !Object.hasOwn(next, segment.slice(1))) {
+        this.#remove([...path, segment], child)
+      }
+    }
+    for (const [name, value] of Object.entries(next)) {
+      const child = node.children?.get(`.${name}`) ?? newNode()
+      if (Object.hasOwn(current, name)) this.write([...path, `.${name}`], child, value)
+      else this.#replace([...path, `.${name}`], child, value)
+    }
+  }
+
+  #writeElements(path: Path, node: Node, next: JSONValue[]): void {
+    this.#settleKind(path, node, [], next.length)
+    const current = liveChildren(node, '#')
+    const hunks = diff(distinct(current.map(([, , value]) => value)), distinct(next))
+    let inserted = 0
+    for (const { index, remove, insert } of hunks) {
+      const removed = current.slice(index, index + remove.length)
+      const start = index + inserted
+      this.#writeHunk(path, current, index, removed, next.slice(start, start + insert.length))
+      inserted += insert.length - remove.length
+    }
+  }
+
+  /** Containers that change in place stay the same element; anything else is removed and inserted. */
+  #writeHunk(
+    path: Path,
+    current: [string, Node, JSONValue][],
+    index: number,
+    removed: [string, Node, JSONValue][],
+    insert: JSONValue[],
+  ): void {
+    const stays = (i: number) =>
+      i < insert.length && i < removed.length && sameContainer(removed[i]?.[2], insert[i])
+    let left = current[index - 1]?.[0].slice(1)
+    for (let i = 0; i < Math.max(removed.length, insert.length); i++) {
+      const old = removed[i]
+      if (old && stays(i)) {
+        this.write([...path, old[0]], old[1], insert[i] as JSONValue)
+        left = old[0].slice(1)
+        continue
+      }
+      if (old) this.#remove([...path, old[0]], old[1])
+      const value = insert[i]
+      if (value === undefined) continue
+      let following = Math.min(i + 1, removed.length)
+      while (following < removed.length && !stays(following)) following++
+      const right = current[index + following]?.[0].slice(1)
+      left = between(left, right, this.#suffix)
+      this.#put([...path, `#${left}`], value)
+    }
+  }
+
+  /** Makes the node say itself what kind it is where its members could all vanish and show something else. */
+  #settleKind(path: Path, node: Node, kind: JSONValue, members: number): void {
+    const isSettled = sameContainer(node.own, kind)
+    if (!isSettled && (node.hasEntry || members === 0))
+      this.#changes.set.push({ path, value: kind })
+  }
+
+  #replace(path: Path, node: Node, value: JSONValue): void {
+    this.#deleteBelow(path, node)
+    const isFilled = typeof value === 'object' && value !== null && Object.keys(value).length > 0
+    if (!isFilled) this.#changes.set.push({ path, value })
+    else {
+      if (node.hasEntry || node.hasInitial) {
+        this.#changes.set.push({ path, value: Array.isArray(value) ? [] : {} })
+      }
+      this.#put(path, value)
+    }
+  }
+
+  #remove(path: Path, node: Node): void {
+    this.#deleteBelow(path, node)
+    if (node.hasInitial) {
+      if (node.own !== undefined || !node.hasEntry)
+        this.#changes.set.push({ path, value: undefined })
+    } else if (node.hasEntry) {
+      this.#changes.delete.push(path)
+    }
+  }
+
+  #deleteBelow(path: Path, node: Node): void {
+    for (const [segment, child] of node.children ?? []) {
+      const below = [...path, segment]
+      if (child.hasEntry) this.#changes.delete.push(below)
+      this.#deleteBelow(below, child)
+    }
+  }
+
+  /** Writes a value where nothing is. */
+  #put(path: Path, value: JSONValue): void {
+    if (Array.isArray(value) && value.length > 0) {
+      let position: string | undefined
+      for (const element of value) {
+        position = between(position, undefined, this.#suffix)
+        this.#put([...path, `#${position}`], element)
+      }
+    } else if (isObject(value) && Object.keys(value).length > 0) {
+      for (const [name, member] of Object.entries(value)) this.#put([...path, `.${name}`], member)
+    } else {
+      this.#changes.set.push({ path, value })
+    }
+  }
+}
+
+function sameContainer(a: JSONValue | undefined, b: JSONValue | undefined): boolean {
+  return Array.isArray(a) ? Array.isArray(b) : isObject(a) && isObject(b)
+}
+
+/** Texts for comparing; the n-th occurrence of a value only equals another n-th one. */
+function distinct(values: JSONValue[]): string[] {
+  const occurrences = new Map<string, number>()
+  return values.map(value => {
+    const text = canonicalJson(value)
+    const n = occurrences.get(text) ?? 0
+    occurrences.set(text, n + 1)
+    return `${n} ${text}`
+  })
+}

@@ -1,0 +1,326 @@
+import type * as Y from 'yjs'
+import type { JSONValue } from '../base/json.ts'
+import { decodeAttribute, parseAttributeKey, writeAttributes } from './attribute-map.ts'
+import {
+  FORMAT,
+  isTime,
+  parseParticipantKey,
+  parseSlotKey,
+  ROOTS,
+  slotKey,
+  WHOLE,
+} from './format.ts'
+import { advance, type Horizon, join, lastReadIndex, rewind } from './horizon.ts'
+import { decodeHorizon, encodeHorizon } from './horizon-codec.ts'
+import { ParticipantEntry, type ParticipantSnapshot } from './participant-entry.ts'
+import { byAge, decodeRecord, encodeRecord, type ParticipantBinding } from './participant-record.ts'
+import { rootMap } from './root-map.ts'
+import { WholeEntity } from './whole-entity.ts'
+
+/** More slots of one participant than this are tidied up by the next write of a horizon. */
+const SLOTS_KEPT = 3
+
+/** What one transaction changed; complete before anybody is told. */
+export interface ConversationChanges {
+  readonly joined: ParticipantEntry[]
+  readonly left: ParticipantEntry[]
+  /** Participants that were and are there, and the reasons as a bit mask. */
+  readonly updated: [entry: ParticipantEntry, mask: number][]
+  /** Fields or attributes of the conversation itself were touched. */
+  readonly conversation: boolean
+}
+
+interface Touched {
+  mask: number
+  /** Set when more than the horizon was touched. */
+  before: { readonly snapshot: ParticipantSnapshot | undefined } | undefined
+}
+
+export interface Creation {
+  readonly createdBy: string
+  /** In ms since 1970. */
+  readonly dateCreated: number
+  readonly uniqueName: string | null
+}
+
+/**
+ * A conversation's document, decoded and kept up to date: reading is total, writing is in transactions, and every
+ * transaction is told of once, after all of it has been taken over.
+ */
+export class ConversationDocument {
+  readonly entries = new Map<string, ParticipantEntry>()
+  readonly whole: WholeEntity
+  readonly #doc: Y.Doc
+  readonly #onChanges: (changes: ConversationChanges) => void
+  readonly #conversation: Y.Map<unknown>
+  readonly #participants: Y.Map<unknown>
+  readonly #roles: Y.Map<unknown>
+  readonly #attributes: Y.Map<unknown>
+  readonly #horizons: Y.Map<unknown>
+  readonly #touched = new Map<ParticipantEntry, Touched>()
+  #conversationTouched = false
+  #stop: () => void = () => {}
+
+  /** @throws {ConversationsError} `invalid-argument` if a root of the document is of another type */
+  constructor(doc: Y.Doc, onChanges: (changes: ConversationChanges) => void) {
+    this.#doc = doc
+    this.#onChanges = onChanges
+    this.#conversation = rootMap(doc, ROOTS.conversation)
+    this.#participants = rootMap(doc, ROOTS.participants)
+    this.#roles = rootMap(doc, ROOTS.roles)
+    this.#attributes = rootMap(doc, ROOTS.attributes)
+    this.#horizons = rootMap(doc, ROOTS.horizons)
+    this.whole = new WholeEntity(this.#conversation, this.#attributes)
+  }
+
+  /** Reads what is there, telling nobody, and follows the document from now on. */
+  start(): void {
+    for (const key of this.#participants.keys()) this.#readRecord(key)
+    for (const key of this.#roles.keys()) this.#readRole(key)
+    for (const key of this.#attributes.keys()) this.#readAttribute(key)
+    for (const key of this.#horizons.keys()) this.#readHorizon(key)
+    for (const entry of this.entries.values()) entry.refresh()
+    this.whole.refresh()
+
+    const followed: [Y.Map<unknown>, (key: string) => void][] = [
+      [this.#conversation, () => this.#touchConversation()],
+      [this.#participants, key => this.#readRecord(key, true)],
+      [this.#roles, key => this.#readRole(key, true)],
+      [this.#attributes, key => this.#readAttribute(key, true)],
+      [this.#horizons, key => this.#readHorizon(key, true)],
+    ]
+    const stops = followed.map(([map, read]) => {
+      const observer = ({ keysChanged }: Y.YMapEvent<unknown>) => {
+        // Null stands for list content, which a foreign document may have put there.
+        for (const key of keysChanged) if (key !== null) read(key)
+      }
+      map.observe(observer)
+      return () => map.unobserve(observer)
+    })
+    const tell = () => this.#tell()
+    this.#doc.on('afterTransaction', tell)
+    this.#stop = () => {
+      for (const stop of stops) stop()
+      this.#doc.off('afterTransaction', tell)
+    }
+  }
+
+  stop(): void {
+    this.#stop()
+  }
+
+  get writer(): number {
+    return this.#doc.clientID
+  }
+
+  /** The newest format that anybody wrote this document in. */
+  get format(): number {
+    let newest = 0
+    for (const key of this.#conversation.keys()) {
+      if (key.startsWith('format|')) newest = Math.max(newest, Number(key.slice(7)) || 0)
+    }
+    return newest
+  }
+
+  /** Of several that created the conversation apart, the first; undefined = nobody did yet. */
+  get creation(): Creation | undefined {
+    let first: (Creation & { writer: number }) | undefined
+    for (const [key, stored] of this.#conversation.entries()) {
+      const slot = parseSlotKey(key)
+      if (slot?.owner !== 'created' || !Array.isArray(stored)) continue
+      const [createdBy, dateCreated, uniqueName] = stored
+      if (typeof createdBy !== 'string' || !isTime(dateCreated)) continue
+      const isFirst =
+        !first ||
+        dateCreated < first.dateCreated ||
+        (dateCreated === first.dateCreated && slot.writer < first.writer)
+      if (!isFirst) continue
+      const name = typeof uniqueName === 'string' ? uniqueName : null
+      first = { createdBy, dateCreated, uniqueName: name, writer: slot.writer }
+    }
+    return first
+  }
+
+  /** Runs writes as one transaction: one update, and everybody is told once. */
+  transact(write: () => void): void {
+    this.#doc.transact(write, this)
+  }
+
+  create({ createdBy, dateCreated, uniqueName }: Creation): void {
+    const value =
+      uniqueName === null ? [createdBy, dateCreated] : [createdBy, dateCreated, uniqueName]
+    this.#conversation.set(slotKey('created', this.writer), value)
+    this.#conversation.set(`format|${FORMAT}`, true)
+  }
+
+  setAttributes(next: JSONValue, now: number): void {
+    this.whole.setAttributes(next, now, this.writer)
+  }
+
+  /** Adds a participant who is not there; what an earlier membership left behind is cleared away. */
+  addParticipant(
+    key: string,
+    attributes: JSONValue | undefined,
+    binding: ParticipantBinding | undefined,
+    now: number,
+    incarnation: number,
+  ): void {
+    this.#clear(this.entry(key))
+    const record = {
+      writer: this.writer,
+      dateCreated: now,
+      incarnation,
+      attributes: attributes === undefined ? undefined : JSON.stringify(attributes),
+      binding,
+    }
+    this.#participants.set(slotKey(key, this.writer), encodeRecord(record))
+  }
+
+  /** The read horizon stays: what somebody has read is read when they come back. */
+  removeParticipant(entry: ParticipantEntry): void {
+    for (const { writer } of entry.records) this.#participants.delete(slotKey(entry.key, writer))
+    this.#clear(entry)
+  }
+
+  setParticipantAttributes(entry: ParticipantEntry, next: JSONValue, now: number): void {
+    const current = { initial: entry.initialAttributes(), entries: entry.liveAttributes() }
+    const incarnation = entry.records[0]?.incarnation ?? 0
+    const stamp = { time: stampOf(entry, now), incarnation, writer: this.writer }
+    writeAttributes(this.#attributes, entry.key, current, next, stamp)
+  }
+
+  setRole(entry: ParticipantEntry, roleSid: string, now: number): void {
+    if (entry.roleSid !== roleSid) this.#roles.set(entry.key, [roleSid, stampOf(entry, now)])
+  }
+
+  /** Raises a participant's horizon in memory only, and tells; says whether it moved. */
+  advanceHorizon(entry: ParticipantEntry, index: number, now: number): boolean {
+    const mask = entry.setHorizon(advance(entry.horizon, { index }, stampOf(entry, now)))
+    if (mask === 0) return false
+    this.#onChanges({ joined: [], left: [], updated: [[entry, mask]], conversation: false })
+    return true
+  }
+
+  /** Moves a horizon back, in a new epoch (-1 = nothing read); says whether it moved. */
+  rewindHorizon(entry: ParticipantEntry, index: number, now: number): boolean {
+    if ((lastReadIndex(entry.horizon) ?? -1) <= index) return false
+    this.#writeHorizon(entry, rewind(entry.horizon, this.writer, index, stampOf(entry, now)))
+    return true
+  }
+
+  /** Writes the horizon as it is in memory. */
+  writeHorizon(entry: ParticipantEntry): void {
+    this.#writeHorizon(entry, entry.horizon)
+  }
+
+  #writeHorizon(entry: ParticipantEntry, horizon: Horizon): void {
+    this.#horizons.set(slotKey(entry.key, this.writer), encodeHorizon(horizon))
+    // What is written is the join of all slots seen, so the others add nothing to it.
+    const others = [...entry.slots].filter(writer => writer !== this.writer)
+    if (others.length < SLOTS_KEPT) return
+    for (const writer of others) this.#horizons.delete(slotKey(entry.key, writer))
+  }
+
+  #clear(entry: ParticipantEntry): void {
+    for (const key of [...entry.overlay.keys()]) this.#attributes.delete(key)
+    if (entry.role) this.#roles.delete(entry.key)
+  }
+
+  /** Everything known of a participant, who need not be there. */
+  entry(key: string): ParticipantEntry {
+    const known = this.entries.get(key)
+    if (known) return known
+    const entry = new ParticipantEntry(key)
+    this.entries.set(key, entry)
+    return entry
+  }
+
+  #readRecord(key: string, isChange = false): void {
+    const slot = parseSlotKey(key)
+    if (!slot || !parseParticipantKey(slot.owner)) return
+    const entry = this.entry(slot.owner)
+    if (isChange) this.#touch(entry)
+    const record = decodeRecord(slot.writer, this.#participants.get(key))
+    const others = entry.records.filter(({ writer }) => writer !== slot.writer)
+    entry.records = record ? [...others, record].sort(byAge) : others
+  }
+
+  #readRole(key: string, isChange = false): void {
+    if (!parseParticipantKey(key)) return
+    const entry = this.entry(key)
+    if (isChange) this.#touch(entry)
+    const stored = this.#roles.get(key)
+    const [sid, time] = Array.isArray(stored) ? stored : []
+    entry.role = typeof sid === 'string' && isTime(time) ? { sid, time } : undefined
+  }
+
+  #readAttribute(key: string, isChange = false): void {
+    const parsed = parseAttributeKey(key)
+    if (parsed?.entity === WHOLE) {
+      this.whole.readAttribute(key)
+      if (isChange) this.#touchConversation()
+      return
+    }
+    if (!parsed || !parseParticipantKey(parsed.entity)) return
+    const entry = this.entry(parsed.entity)
+    if (isChange) this.#touch(entry)
+    const attribute = decodeAttribute(parsed.path, this.#attributes.get(key))
+    if (attribute) entry.overlay.set(key, attribute)
+    else entry.overlay.delete(key)
+  }
+
+  #readHorizon(key: string, isChange = false): void {
+    const slot = parseSlotKey(key)
+    if (!slot || !parseParticipantKey(slot.owner)) return
+    const entry = this.entry(slot.owner)
+    const horizon = decodeHorizon(this.#horizons.get(key))
+    if (!horizon) {
+      // A slot that is gone was superseded; with a transport that reorders, by one that is yet to arrive.
+      entry.slots.delete(slot.writer)
+      return
+    }
+    entry.slots.add(slot.writer)
+    const mask = entry.setHorizon(join(entry.horizon, horizon))
+    if (isChange && mask !== 0) {
+      const touched = this.#touched.get(entry)
+      if (touched) touched.mask |= mask
+      else this.#touched.set(entry, { mask, before: undefined })
+    }
+  }
+
+  #touch(entry: ParticipantEntry): void {
+    const touched = this.#touched.get(entry)
+    if (touched?.before) return
+    this.#touched.set(entry, { mask: touched?.mask ?? 0, before: { snapshot: entry.capture() } })
+  }
+
+  #touchConversation(): void {
+    this.#conversationTouched = true
+  }
+
+  #tell(): void {
+    if (this.#touched.size === 0 && !this.#conversationTouched) return
+    const changes: ConversationChanges = {
+      joined: [],
+      left: [],
+      updated: [],
+      conversation: this.#conversationTouched,
+    }
+    for (const [entry, { mask, before }] of this.#touched) {
+      const wasPresent = before ? before.snapshot !== undefined : entry.isPresent
+      const all = before ? mask | entry.derive(before.snapshot) : mask
+      if (entry.isPresent && !wasPresent) changes.joined.push(entry)
+      else if (!entry.isPresent && wasPresent) changes.left.push(entry)
+      else if (entry.isPresent && all !== 0) changes.updated.push([entry, all])
+    }
+    this.#touched.clear()
+    this.#conversationTouched = false
+    if (changes.conversation) this.whole.refresh()
+    this.#onChanges(changes)
+  }
+}
+
+/** Times of one participant only grow, whatever the clocks, so that every change shows in `dateUpdated`. */
+function stampOf(entry: ParticipantEntry, now: number): number {
+  return Math.max(now, entry.dateUpdated + 1)
+}

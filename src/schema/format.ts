@@ -1,0 +1,72 @@
+import type { Writer } from './horizon.ts'
+
+/*
+ * Every name in the documents stands here and nowhere else. The format in prose: docs/format.md.
+ */
+
+/** Documents of a newer format are read as far as possible, and never written. */
+export const FORMAT = 1
+
+/** The roots of a conversation's document: maps with flat keys, for nested types would lose one side. */
+export const ROOTS = {
+  /** `[value, timeMs]` by field name, `created|writer`, `format|n` */
+  conversation: 'conversation',
+  /** participant records by `participant|writer` */
+  participants: 'participants',
+  /** `[roleSid, timeMs]` by participant */
+  roles: 'roles',
+  /** `[value, timeMs, incarnation?]` by JSON text of `[participant, …path]`; participant '' is the conversation */
+  attributes: 'attributes',
+  /** encoded horizons by `participant|writer` */
+  horizons: 'horizons',
+} as const
+
+/** The root of a user's document, beside `attributes` with the entity ''. */
+export const USER_ROOT = 'user'
+
+/** The entity of attributes that belong to the document as a whole. */
+export const WHOLE = ''
+
+/** `participant|writer`; read from the end, for an identity may contain the separator. */
+export function slotKey(owner: string, writer: Writer): string {
+  return `${owner}|${writer.toString(36)}`
+}
+
+export function parseSlotKey(key: string): { owner: string; writer: Writer } | undefined {
+  const separator = key.lastIndexOf('|')
+  if (separator < 0) return undefined
+  const writer = Number.parseInt(key.slice(separator + 1), 36)
+  // Compared for equality: only one text names a writer.
+  return Number.isSafeInteger(writer) && writer.toString(36) === key.slice(separator + 1)
+    ? { owner: key.slice(0, separator), writer }
+    : undefined
+}
+
+const NON_CHAT = /^@(?!@)([^:]*):(.*)$/s
+
+/** A chat participant's key is its identity; a leading @ is doubled. Others are `@type:address`. */
+export function chatKey(identity: string): string {
+  return identity.startsWith('@') ? `@${identity}` : identity
+}
+
+export function nonChatKey(type: string, address: string): string {
+  return `@${type}:${address}`
+}
+
+export function parseParticipantKey(
+  key: string,
+):
+  | { type: 'chat'; identity: string }
+  | { type: string; identity: null; address: string }
+  | undefined {
+  if (key === '') return undefined
+  if (!key.startsWith('@')) return { type: 'chat', identity: key }
+  if (key.startsWith('@@')) return { type: 'chat', identity: key.slice(1) }
+  const [, type, address] = NON_CHAT.exec(key) ?? []
+  return type && address ? { type, identity: null, address } : undefined
+}
+
+/** A time in a document: ms since 1970 as some device had it. Nothing is ordered or merged by it. */
+export function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && Math.abs(value) <= 8.64e15
+}

@@ -1,0 +1,153 @@
+/*
+ * The read horizon: how far somebody has read, as a join-semilattice of causal epochs.
+ *
+ * Advancing raises a position and never lowers it. Going back on purpose (mark unread) opens a new epoch that
+ * supersedes the epochs its author had seen, and only those: concurrent rewinds all stand, and the lowest counts.
+ * So neither progress nor a mark-unread is ever lost to a concurrent write that had not seen it.
+ */
+
+/** A Yjs client id. */
+export type Writer = number
+
+/** How far an epoch reaches. */
+export interface Reach {
+  /** Every sequenced message up to this index is read; -1 = none. */
+  readonly index: number
+  /** Of a writer's pending messages those with a counter up to this are read. Absent = none. */
+  readonly tail?: ReadonlyMap<Writer, number>
+}
+
+/** An epoch is named by a dot: the `n`-th rewind of `writer`. Writer 0, n 0 is the initial epoch. */
+export interface Epoch extends Reach {
+  readonly writer: Writer
+  readonly n: number
+}
+
+export interface Horizon {
+  /** Epochs nobody who had seen them has superseded, sorted by dot; never empty. */
+  readonly live: readonly Epoch[]
+  /** For each writer the number of its rewinds that are taken into account. */
+  readonly seen: ReadonlyMap<Writer, number>
+  /** Of the last change, in ms since 1970; for display only. */
+  readonly time: number
+}
+
+const NONE_SEEN: ReadonlyMap<Writer, number> = new Map()
+
+/** Nothing read, nothing rewound: the lattice's bottom. */
+export const UNREAD: Horizon = {
+  live: [{ writer: 0, n: 0, index: -1 }],
+  seen: NONE_SEEN,
+  time: 0,
+}
+
+/** The highest index such that everything up to it is read, or null. */
+export function lastReadIndex(horizon: Horizon): number | null {
+  const index = lowestIndex(horizon.live)
+  return index < 0 ? null : index
+}
+
+/** Least upper bound. Associative, commutative, idempotent; `a` itself when `b` adds nothing to it. */
+export function join(a: Horizon, b: Horizon): Horizon {
+  if (a === b) return a
+  const time = Math.max(a.time, b.time)
+  if (isPlain(a) && isPlain(b)) {
+    const [x, y] = [a.live[0] as Epoch, b.live[0] as Epoch]
+    if (y.index <= x.index) return time === a.time ? a : { ...a, time }
+    return { live: b.live, seen: NONE_SEEN, time }
+  }
+  const live: Epoch[] = []
+  for (const epoch of a.live) {
+    const other = find(b.live, epoch)
+    if (other) live.push(raise(epoch, other))
+    else if (!hasSeen(b, epoch)) live.push(epoch)
+  }
+  for (const epoch of b.live) {
+    if (!find(a.live, epoch) && !hasSeen(a, epoch)) live.push(epoch)
+  }
+  const joined = { live: live.sort(byDot), seen: greater(a.seen, b.seen), time }
+  return equalHorizon(joined, a) ? a : joined
+}
+
+/** Raises every live epoch to `reach`; the horizon itself when that changes nothing. */
+export function advance(horizon: Horizon, reach: Reach, time: number): Horizon {
+  const live = horizon.live.map(epoch => raise(epoch, reach))
+  return live.every((epoch, i) => epoch === horizon.live[i])
+    ? horizon
+    : { live, seen: horizon.seen, time }
+}
+
+/** Goes back to `index` (-1 = nothing read) in a new epoch of `writer`. */
+export function rewind(horizon: Horizon, writer: Writer, index: number, time: number): Horizon {
+  const n = (horizon.seen.get(writer) ?? 0) + 1
+  return {
+    live: [{ writer, n, index }],
+    seen: new Map(horizon.seen).set(writer, n),
+    time,
+  }
+}
+
+export function equalHorizon(a: Horizon, b: Horizon): boolean {
+  return (
+    a.time === b.time &&
+    equalCounts(a.seen, b.seen) &&
+    a.live.length === b.live.length &&
+    a.live.every((x, i) => {
+      const y = b.live[i] as Epoch
+      return byDot(x, y) === 0 && x.index === y.index && equalCounts(x.tail, y.tail)
+    })
+  )
+}
+
+/** Only the initial epoch lives and no pending message is read: the usual case. */
+export function isPlain({ live, seen }: Horizon): boolean {
+  const first = live[0] as Epoch
+  return live.length === 1 && first.writer === 0 && first.tail === undefined && seen.size === 0
+}
+
+export function byDot(a: Epoch, b: Epoch): number {
+  return a.writer - b.writer || a.n - b.n
+}
+
+function lowestIndex(live: readonly Epoch[]): number {
+  let lowest = (live[0] as Epoch).index
+  for (const { index } of live) if (index < lowest) lowest = index
+  return lowest
+}
+
+function find(live: readonly Epoch[], dot: Epoch): Epoch | undefined {
+  return live.find(epoch => byDot(epoch, dot) === 0)
+}
+
+/** Everybody has seen the initial epoch. */
+function hasSeen({ seen }: Horizon, { writer, n }: Epoch): boolean {
+  return n <= (seen.get(writer) ?? 0)
+}
+
+function raise(epoch: Epoch, reach: Reach): Epoch {
+  const index = Math.max(epoch.index, reach.index)
+  const tail = reach.tail ? greater(epoch.tail ?? NONE_SEEN, reach.tail) : epoch.tail
+  if (index === epoch.index && equalCounts(tail, epoch.tail)) return epoch
+  return tail ? { ...epoch, index, tail } : { ...epoch, index }
+}
+
+function greater(
+  a: ReadonlyMap<Writer, number>,
+  b: ReadonlyMap<Writer, number>,
+): ReadonlyMap<Writer, number> {
+  if (b.size === 0) return a
+  const counts = new Map(a)
+  for (const [writer, n] of b) counts.set(writer, Math.max(n, counts.get(writer) ?? 0))
+  return counts
+}
+
+function equalCounts(
+  a: ReadonlyMap<Writer, number> | undefined,
+  b: ReadonlyMap<Writer, number> | undefined,
+): boolean {
+  if (a === b) return true
+  if (!a || !b) return (a?.size ?? 0) === (b?.size ?? 0)
+  if (a.size !== b.size) return false
+  for (const [writer, n] of a) if (b.get(writer) !== n) return false
+  return true
+}

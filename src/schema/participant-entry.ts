@@ -1,0 +1,181 @@
+import { equalJson, freezeJson, type JSONValue, parseJson } from '../base/json.ts'
+import { liveAttributes, type StoredAttribute } from './attribute-map.ts'
+import { readAttributes } from './attributes.ts'
+import { parseParticipantKey } from './format.ts'
+import { type Horizon, lastReadIndex, UNREAD, type Writer } from './horizon.ts'
+import type { ParticipantBinding, ParticipantRecord } from './participant-record.ts'
+
+/** Which values of a participant changed, as a bit mask in the order of the reasons. */
+export const PARTICIPANT_REASONS = [
+  'attributes',
+  'dateUpdated',
+  'dateCreated',
+  'roleSid',
+  'lastReadMessageIndex',
+  'lastReadTimestamp',
+  'bindings',
+] as const
+
+export type ParticipantUpdateReason = (typeof PARTICIPANT_REASONS)[number]
+
+/** Bits of the reasons, by their place in `PARTICIPANT_REASONS`. */
+export const REASON_BIT = Object.fromEntries(
+  PARTICIPANT_REASONS.map((reason, i) => [reason, 1 << i]),
+) as Record<ParticipantUpdateReason, number>
+
+/** By type, as the SDK has it for e-mail. */
+export type ParticipantBindings = Readonly<Record<string, Readonly<ParticipantBinding>>>
+
+const NO_BINDINGS: ParticipantBindings = Object.freeze({})
+
+/**
+ * Everything a document says of one participant, decoded. It also exists for somebody who is not there (any more),
+ * and then keeps the last values of when they were.
+ */
+export class ParticipantEntry {
+  readonly key: string
+  /** Sorted by age; empty = not in the conversation. */
+  records: readonly ParticipantRecord[] = []
+  /** By key in the document. */
+  readonly overlay = new Map<string, StoredAttribute>()
+  role: { readonly sid: string; readonly time: number } | undefined
+  /** The join of all slots ever seen, whether they are still in the document or not. */
+  horizon: Horizon = UNREAD
+  /** Whose slots are in the document. */
+  readonly slots = new Set<Writer>()
+  /** Of the model; the schema does not look at it. */
+  view: unknown
+
+  /** In ms since 1970. */
+  dateCreated = 0
+  /** The newest time among all that is said of the participant, in ms since 1970. */
+  dateUpdated = 0
+  #attributes: JSONValue | undefined
+  #bindings: ParticipantBindings | undefined
+
+  constructor(key: string) {
+    this.key = key
+  }
+
+  get isPresent(): boolean {
+    return this.records.length > 0
+  }
+
+  get identity(): string | null {
+    return parseParticipantKey(this.key)?.identity ?? null
+  }
+
+  get type(): string {
+    return parseParticipantKey(this.key)?.type ?? 'chat'
+  }
+
+  get roleSid(): string {
+    return this.role?.sid ?? ''
+  }
+
+  /** Frozen; the same object until it changes. */
+  get attributes(): JSONValue {
+    this.#attributes ??= freezeJson(readAttributes(this.initialAttributes(), this.liveAttributes()))
+    return this.#attributes
+  }
+
+  get bindings(): ParticipantBindings {
+    this.#bindings ??= this.#readBindings()
+    return this.#bindings
+  }
+
+  get lastReadMessageIndex(): number | null {
+    return lastReadIndex(this.horizon)
+  }
+
+  /** In ms since 1970, or null. */
+  get lastReadTime(): number | null {
+    return this.horizon === UNREAD ? null : this.horizon.time
+  }
+
+  initialAttributes(): JSONValue[] {
+    return this.records.flatMap(({ attributes }) => parseJson(attributes) ?? [])
+  }
+
+  liveAttributes(): StoredAttribute[] {
+    return liveAttributes(
+      this.overlay.values(),
+      this.records.map(({ incarnation }) => incarnation),
+    )
+  }
+
+  /** Call before records, overlay or role change; undefined = was not there. */
+  capture(): ParticipantSnapshot | undefined {
+    if (!this.isPresent) return undefined
+    const { attributes, bindings, dateCreated, dateUpdated, roleSid } = this
+    return { attributes, bindings, dateCreated, dateUpdated, roleSid }
+  }
+
+  /** Call after records, overlay or role changed: derives anew, and says which values differ as a mask. */
+  derive(before: ParticipantSnapshot | undefined): number {
+    if (!this.isPresent) return 0
+    this.refresh()
+    if (!before) {
+      this.#attributes = undefined
+      this.#bindings = undefined
+      return 0
+    }
+    const attributes = readAttributes(this.initialAttributes(), this.liveAttributes())
+    const bindings = this.#readBindings()
+    let mask = 0
+    if (!equalJson(attributes, before.attributes)) {
+      this.#attributes = freezeJson(attributes)
+      mask |= REASON_BIT.attributes
+    }
+    if (!equalJson(bindings as JSONValue, before.bindings as JSONValue)) {
+      this.#bindings = bindings
+      mask |= REASON_BIT.bindings
+    }
+    if (this.dateUpdated !== before.dateUpdated) mask |= REASON_BIT.dateUpdated
+    if (this.dateCreated !== before.dateCreated) mask |= REASON_BIT.dateCreated
+    if (this.roleSid !== before.roleSid) mask |= REASON_BIT.roleSid
+    return mask
+  }
+
+  /** Takes a joined horizon over; says which values differ as a mask. */
+  setHorizon(horizon: Horizon): number {
+    if (horizon === this.horizon) return 0
+    let mask = 0
+    if (lastReadIndex(horizon) !== lastReadIndex(this.horizon))
+      mask |= REASON_BIT.lastReadMessageIndex
+    if (horizon.time !== this.horizon.time) mask |= REASON_BIT.lastReadTimestamp
+    this.horizon = horizon
+    if (horizon.time > this.dateUpdated && this.isPresent) {
+      this.dateUpdated = horizon.time
+      mask |= REASON_BIT.dateUpdated
+    }
+    return mask
+  }
+
+  /** Derives the dates; the rest is derived when asked for. */
+  refresh(): void {
+    const [oldest] = this.records
+    if (!oldest) return
+    this.dateCreated = oldest.dateCreated
+    let newest = Math.max(oldest.dateCreated, this.horizon.time, this.role?.time ?? 0)
+    for (const { dateCreated } of this.records) newest = Math.max(newest, dateCreated)
+    for (const { time, incarnation } of this.overlay.values()) {
+      if (this.records.some(record => record.incarnation === incarnation))
+        newest = Math.max(newest, time)
+    }
+    this.dateUpdated = newest
+  }
+
+  #readBindings(): ParticipantBindings {
+    const binding = this.records.find(record => record.binding)?.binding
+    return binding ? Object.freeze({ [this.type]: Object.freeze(binding) }) : NO_BINDINGS
+  }
+}
+
+export interface ParticipantSnapshot {
+  readonly attributes: JSONValue
+  readonly bindings: ParticipantBindings
+  readonly dateCreated: number
+  readonly dateUpdated: number
+  readonly roleSid: string
+}

@@ -1,0 +1,98 @@
+import type * as Y from 'yjs'
+import { equalJson, freezeJson, type JSONValue } from '../base/json.ts'
+import {
+  decodeAttribute,
+  liveAttributes,
+  parseAttributeKey,
+  type StoredAttribute,
+  writeAttributes,
+} from './attribute-map.ts'
+import { readAttributes } from './attributes.ts'
+import { isTime, WHOLE } from './format.ts'
+
+/** A register of a document: `[value, timeMs]`. */
+export interface Field {
+  readonly value: JSONValue
+  readonly time: number
+}
+
+/** The incarnations of an entity that always is. */
+const ALWAYS = [0]
+
+/**
+ * The fields and attributes that belong to a document as a whole: what a conversation and a user have alike.
+ */
+export class WholeEntity {
+  readonly #fields: Y.Map<unknown>
+  readonly #attributeMap: Y.Map<unknown>
+  readonly #overlay = new Map<string, StoredAttribute>()
+  #attributes: JSONValue = freezeJson({})
+
+  constructor(fields: Y.Map<unknown>, attributes: Y.Map<unknown>) {
+    this.#fields = fields
+    this.#attributeMap = attributes
+  }
+
+  /** Frozen; the same object until it changes. */
+  get attributes(): JSONValue {
+    return this.#attributes
+  }
+
+  /** The newest time among fields and attributes, in ms since 1970; 0 = never. */
+  get dateUpdated(): number {
+    let newest = 0
+    for (const { time } of this.#overlay.values()) newest = Math.max(newest, time)
+    for (const name of this.#fields.keys()) newest = Math.max(newest, this.field(name)?.time ?? 0)
+    return newest
+  }
+
+  field(name: string): Field | undefined {
+    const stored = this.#fields.get(name)
+    if (!Array.isArray(stored) || !isTime(stored[1])) return undefined
+    const [value, time] = stored
+    return { value, time }
+  }
+
+  text(name: string): string | null {
+    const value = this.field(name)?.value
+    return typeof value === 'string' && value !== '' ? value : null
+  }
+
+  /** Takes over what lies in the document under an attribute key of this entity. */
+  readAttribute(key: string): void {
+    const parsed = parseAttributeKey(key)
+    const entry =
+      parsed?.entity === WHOLE
+        ? decodeAttribute(parsed.path, this.#attributeMap.get(key))
+        : undefined
+    if (entry) this.#overlay.set(key, entry)
+    else this.#overlay.delete(key)
+  }
+
+  /** Derives the attributes anew. */
+  refresh(): void {
+    const next = readAttributes([], this.#liveAttributes())
+    if (!equalJson(next, this.#attributes)) this.#attributes = freezeJson(next)
+  }
+
+  /** Writes a field unless it has that value. */
+  setField(name: string, value: JSONValue, now: number): void {
+    if (!equalJson(this.field(name)?.value, value))
+      this.#fields.set(name, [value, this.#stamp(now)])
+  }
+
+  setAttributes(next: JSONValue, now: number, writer: number): void {
+    const current = { initial: [], entries: this.#liveAttributes() }
+    const stamp = { time: this.#stamp(now), incarnation: 0, writer }
+    writeAttributes(this.#attributeMap, WHOLE, current, next, stamp)
+  }
+
+  /** Times of one entity only grow, whatever the clocks, so that every change shows in `dateUpdated`. */
+  #stamp(now: number): number {
+    return Math.max(now, this.dateUpdated + 1)
+  }
+
+  #liveAttributes(): StoredAttribute[] {
+    return liveAttributes(this.#overlay.values(), ALWAYS)
+  }
+}
