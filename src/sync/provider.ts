@@ -1,0 +1,63 @@
+import type { Awareness } from 'y-protocols/awareness'
+import type * as Y from 'yjs'
+import type { ConversationsError } from '../base/errors.ts'
+
+/*
+ * THE SEAM. A provider is a function that attaches itself to a document and calls back, so that nobody who
+ * writes one has to implement an emitter. Conformance suites: `describePersistence` and `describeTransport`
+ * in `y-conversations/testing`.
+ */
+
+/** What a provider gets: one open document. */
+export interface ProviderContext {
+  /** The document's name: room name of a transport, database name of a persistence. */
+  readonly name: string
+  readonly doc: Y.Doc
+  readonly awareness: Awareness
+  /** Reports trouble. Never throw into the document instead. */
+  onError(error: ConversationsError): void
+}
+
+/** Keeps a document on this device. Must never throw from an `update` handler. */
+export type Persistence = (context: ProviderContext) => PersistenceHandle
+
+export interface PersistenceHandle {
+  /** Settles, in bounded time and without rejecting, when what was stored is in the document (or cannot be). */
+  readonly whenLoaded: Promise<void>
+  /** Resolves, without rejecting and in bounded time, when every update so far is durable (or cannot be). */
+  flush(): Promise<void>
+  /** Stops keeping the document; what was written before is durable when it resolves. */
+  destroy(): Promise<void>
+}
+
+export interface TransportContext extends ProviderContext {
+  /** Call on every change. */
+  onStatus(status: TransportStatus): void
+  /** `true` after the first exchange of a connection, `false` when it is lost. */
+  onSynced(isSynced: boolean): void
+  /** Writes what the model holds back for a moment (coalesced read horizons) into the document now. */
+  flushWrites(): void
+}
+
+/**
+ * The origin with which a transport removes peers from `awareness` because its own connection is lost, rather than
+ * because they left: they then stay online for a grace time, instead of flickering with every reconnect.
+ */
+export const CONNECTION_LOST = 'connection-lost'
+
+/** Carries a document to peers. Created disconnected; `connect()` is called when the document is loaded. */
+export type Transport = (context: TransportContext) => TransportHandle
+
+export interface TransportHandle {
+  /**
+   * Set by transports that reach this device's own tabs only: they do not count for the connection status while
+   * there is another transport, and `disconnect()` of a client leaves them connected.
+   */
+  readonly isLocal?: boolean
+  connect(): void
+  disconnect(): void
+  destroy(): void | Promise<void>
+}
+
+/** `denied`: the other side refuses for good; nothing is tried again until `connect()` is called. */
+export type TransportStatus = 'disconnected' | 'connecting' | 'connected' | 'denied'

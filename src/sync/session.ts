@@ -1,0 +1,240 @@
+import { Awareness } from 'y-protocols/awareness'
+import * as Y from 'yjs'
+import { Emitter } from '../base/emitter.ts'
+import { ConversationsError } from '../base/errors.ts'
+import type { Persistence, PersistenceHandle, Transport, TransportHandle } from './provider.ts'
+import {
+  bestOf,
+  type ConnectionEvent,
+  type ConnectionState,
+  type ConnectionStatus,
+  TRANSITIONS,
+  toStatus,
+} from './status.ts'
+
+export interface SessionOptions {
+  readonly name: string
+  readonly persistence: Persistence | undefined
+  readonly transports: readonly Transport[]
+  /** An app's own document and awareness; they are used and not destroyed. */
+  readonly doc?: Y.Doc | undefined
+  readonly awareness?: Awareness | undefined
+  /** Writes what the model holds back for a moment into the document. */
+  readonly flushWrites: () => void
+  /** Whether to connect when the document is loaded. Default true. */
+  readonly isConnectionWanted?: () => boolean
+}
+
+// A type, not an interface: event maps need an index signature that interfaces do not have.
+export type SessionEvents = {
+  status: (status: ConnectionStatus) => void
+  synced: (isSynced: boolean) => void
+  error: (error: ConversationsError) => void
+  destroyed: () => void
+}
+
+interface Connection {
+  readonly handle: TransportHandle
+  state: ConnectionState
+  isSynced: boolean
+}
+
+/**
+ * One open document and what keeps and carries it. The order is: views subscribe, the document is loaded from this
+ * device, then it is connected; and when it ends: presence goes, transports, persistence, document.
+ */
+export class Session extends Emitter<SessionEvents> {
+  readonly name: string
+  readonly doc: Y.Doc
+  readonly awareness: Awareness
+  readonly #options: SessionOptions
+  #persistence: PersistenceHandle | undefined
+  #connections: Connection[] = []
+  #status: ConnectionStatus = 'disconnected'
+  #isSynced = false
+  #isDestroyed = false
+  /** The state to come back with from the back/forward cache. */
+  #hiddenState: Record<string, unknown> | null = null
+  #unlisten: () => void = () => {}
+
+  constructor(options: SessionOptions) {
+    super()
+    this.#options = options
+    this.name = options.name
+    this.doc = options.doc ?? new Y.Doc({ guid: options.name })
+    this.awareness = options.awareness ?? new Awareness(this.doc)
+    // A bare awareness would announce `{}`, with a clock that others ignore for 15 s.
+    if (!options.awareness) this.awareness.setLocalState(null)
+  }
+
+  get status(): ConnectionStatus {
+    return this.#status
+  }
+
+  get isSynced(): boolean {
+    return this.#isSynced
+  }
+
+  get hasTransports(): boolean {
+    return this.#options.transports.length > 0
+  }
+
+  /** Loads the document from this device; resolves, without rejecting, when it is there or cannot be. */
+  async load(): Promise<void> {
+    const { persistence } = this.#options
+    if (!persistence) return
+    try {
+      this.#persistence = persistence(this.#context())
+      await this.#persistence.whenLoaded
+    } catch (cause) {
+      this.#report(cause, 'storage', 'The persistence failed to load; the document lives in memory')
+    }
+  }
+
+  /** Attaches the transports and connects them; call it once, when views follow the document. */
+  start(): void {
+    if (this.#isDestroyed) return
+    for (const transport of this.#options.transports) this.#attach(transport)
+    const isWanted = this.#options.isConnectionWanted?.() ?? true
+    for (const connection of this.#connections) {
+      if (isWanted || connection.handle.isLocal) this.#connect(connection)
+    }
+    this.#unlisten = this.#listenToPage()
+  }
+
+  connect(): void {
+    for (const connection of this.#connections) this.#connect(connection)
+  }
+
+  /** Cuts the network; tabs of this device stay joined unless `tabs` is set. */
+  disconnect({ tabs = false }: { tabs?: boolean } = {}): void {
+    for (const connection of this.#connections) {
+      if (connection.handle.isLocal && !tabs) continue
+      this.#dispatch(connection, 'disconnect')
+      connection.handle.disconnect()
+    }
+  }
+
+  /** Resolves, without rejecting, when every write so far is durable on this device, or cannot be. */
+  async flush(): Promise<void> {
+    try {
+      await this.#persistence?.flush()
+    } catch (cause) {
+      this.#report(cause, 'storage', 'The persistence failed to flush')
+    }
+  }
+
+  async destroy(): Promise<void> {
+    if (this.#isDestroyed) return
+    this.#options.flushWrites()
+    this.#isDestroyed = true
+    this.#unlisten()
+    this.awareness.setLocalState(null)
+    try {
+      await Promise.all(this.#connections.map(({ handle }) => handle.destroy()))
+    } catch (cause) {
+      this.#report(cause, 'transport', 'A transport failed to close')
+    }
+    await this.flush()
+    try {
+      await this.#persistence?.destroy()
+    } catch (cause) {
+      this.#report(cause, 'storage', 'The persistence failed to close')
+    }
+    for (const connection of this.#connections) this.#dispatch(connection, 'disconnect')
+    if (!this.#options.awareness) this.awareness.destroy()
+    if (!this.#options.doc) this.doc.destroy()
+    this.emit('destroyed')
+  }
+
+  #connect(connection: Connection): void {
+    this.#dispatch(connection, 'connect')
+    connection.handle.connect()
+  }
+
+  #attach(transport: Transport): void {
+    let connection: Connection | undefined
+    // A transport may call back before it has returned its handle.
+    const early: ((connection: Connection) => void)[] = []
+    const later = (call: (connection: Connection) => void) => {
+      if (connection) call(connection)
+      else early.push(call)
+    }
+    const handle = transport({
+      ...this.#context(),
+      onStatus: status => later(known => this.#dispatch(known, status)),
+      onSynced: isSynced =>
+        later(known => {
+          known.isSynced = isSynced
+          this.#update()
+        }),
+      flushWrites: () => this.#options.flushWrites(),
+    })
+    connection = { handle, state: 'off', isSynced: false }
+    this.#connections.push(connection)
+    for (const call of early) call(connection)
+  }
+
+  #context() {
+    const { name, doc, awareness } = this
+    const onError = (error: ConversationsError) => {
+      this.emit('error', error)
+    }
+    return { name, doc, awareness, onError }
+  }
+
+  #dispatch(connection: Connection, event: ConnectionEvent): void {
+    connection.state = TRANSITIONS[connection.state][event]
+    if (connection.state !== 'connected') connection.isSynced = false
+    this.#update()
+  }
+
+  #update(): void {
+    const remote = this.#connections.filter(({ handle }) => !handle.isLocal)
+    const counted = remote.length > 0 ? remote : this.#connections
+    const status = bestOf(counted.map(({ state }) => toStatus(state)))
+    const isSynced = counted.some(connection => connection.isSynced)
+    if (status !== this.#status) {
+      this.#status = status
+      this.emit('status', status)
+    }
+    if (isSynced !== this.#isSynced) {
+      this.#isSynced = isSynced
+      this.emit('synced', isSynced)
+    }
+  }
+
+  #report(cause: unknown, code: 'storage' | 'transport', message: string): void {
+    this.emit(
+      'error',
+      cause instanceof ConversationsError
+        ? cause
+        : new ConversationsError(code, message, { cause }),
+    )
+  }
+
+  /** A page that goes away says so itself: others would wait half a minute for its silence to count. */
+  #listenToPage(): () => void {
+    if (typeof window === 'undefined' || typeof window.addEventListener !== 'function')
+      return () => {}
+    const onHide = () => {
+      this.#options.flushWrites()
+      this.#hiddenState = this.awareness.getLocalState()
+      this.awareness.setLocalState(null)
+    }
+    const onShow = ({ persisted }: PageTransitionEvent) => {
+      if (persisted && this.#hiddenState) this.awareness.setLocalState(this.#hiddenState)
+    }
+    const onVisibility = () => {
+      if (document.visibilityState === 'hidden') this.#options.flushWrites()
+    }
+    window.addEventListener('pagehide', onHide)
+    window.addEventListener('pageshow', onShow)
+    document.addEventListener('visibilitychange', onVisibility)
+    return () => {
+      window.removeEventListener('pagehide', onHide)
+      window.removeEventListener('pageshow', onShow)
+      document.removeEventListener('visibilitychange', onVisibility)
+    }
+  }
+}
