@@ -1,0 +1,226 @@
+import { checkArguments, checkText, nonEmptyString } from '../base/arguments.ts'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { Emitter } from '../base/emitter.ts'
+import { ConversationsError } from '../base/errors.ts'
+import { conversationSid } from '../base/ids.ts'
+import type { JSONValue } from '../base/json.ts'
+import { Conversation, type ConversationOptions } from '../model/conversation.ts'
+import type { RosterEvents } from '../model/conversation-events.ts'
+import type { Host, Limits, Timings } from '../model/host.ts'
+import { User, type UserUpdate } from '../model/user.ts'
+import type { Persistence, Transport } from '../sync/provider.ts'
+import { Session, type SessionOptions } from '../sync/session.ts'
+import { type ConnectionStatus, worstOf } from '../sync/status.ts'
+import { type ClientOptions, DEFAULT_LIMITS, DEFAULT_TIMINGS } from './options.ts'
+
+export type ClientEvents = RosterEvents & {
+  userUpdated: (update: UserUpdate) => void
+  connectionStatusChanged: (status: ConnectionStatus) => void
+  /** Trouble with storage or network of any document; nothing an app has written is undone by it. */
+  error: (error: ConversationsError) => void
+}
+
+/** One user on one device. */
+export class Client extends Emitter<ClientEvents> {
+  readonly identity: string
+  readonly #persistence: Persistence | undefined
+  readonly #transports: readonly Transport[]
+  readonly #host: Host
+  readonly #sessions = new Set<Session>()
+  readonly #conversations = new Map<
+    string,
+    { conversation: Conversation; whenOpen: Promise<void> }
+  >()
+  readonly #users = new Map<string, User>()
+  /** Where an identity is online: in which conversations. */
+  readonly #online = new Map<string, Set<object>>()
+  #connectionStatus: ConnectionStatus = 'disconnected'
+  #isConnectionWanted = true
+  #isClosed = false
+
+  /** @throws {ConversationsError} `invalid-argument`, `too-large` */
+  constructor(options: ClientOptions) {
+    super()
+    checkArguments([options?.identity], nonEmptyString)
+    const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits }
+    checkText(options.identity, 'identity', limits.textLength)
+    this.identity = options.identity
+    this.#persistence = options.persistence ?? undefined
+    this.#transports = [options.transport ?? []].flat()
+    this.#host = this.#createHost(
+      options.clock ?? systemClock,
+      options.random ?? Math.random,
+      limits,
+      readTimings(options),
+    )
+  }
+
+  /** The worst status of all open documents. */
+  get connectionStatus(): ConnectionStatus {
+    return this.#connectionStatus
+  }
+
+  /** This client's own user. */
+  get user(): User {
+    return this.#openUser(this.identity)
+  }
+
+  /**
+   * Opens a conversation by name, or by sid; creates it if nobody has. It is there as soon as this device has loaded
+   * what it knows, without waiting for the network. The same name gives the same object until it is closed.
+   *
+   * @throws {ConversationsError} (rejects) `invalid-argument`, `too-large`, `closed`, `duplicate-yjs`
+   */
+  async openConversation<Attributes = JSONValue>(
+    name: string,
+    options: ConversationOptions = {},
+  ): Promise<Conversation<Attributes>> {
+    checkArguments([name], nonEmptyString)
+    checkText(name, 'name', this.#host.limits.textLength)
+    this.#assertOpen()
+    const sid = conversationSid(name)
+    let known = this.#conversations.get(sid)
+    if (!known) {
+      const conversation = new Conversation(this.#host, sid, name === sid ? null : name, options)
+      known = { conversation, whenOpen: this.#open(conversation) }
+      this.#conversations.set(sid, known)
+    }
+    await known.whenOpen
+    return known.conversation as unknown as Conversation<Attributes>
+  }
+
+  /**
+   * A user; the same object for the same identity.
+   *
+   * @throws {ConversationsError} (rejects) `invalid-argument`, `too-large`, `closed`
+   */
+  async getUser(identity: string): Promise<User> {
+    checkArguments(arguments, nonEmptyString)
+    checkText(identity, 'identity', this.#host.limits.textLength)
+    this.#assertOpen()
+    const user = this.#openUser(identity)
+    await user.whenLoaded
+    return user
+  }
+
+  /** Connects all documents, after `disconnect()` or when the status is `denied`. */
+  connect(): void {
+    this.#isConnectionWanted = true
+    for (const session of this.#sessions) session.connect()
+  }
+
+  /** Cuts the network; tabs of this device stay joined unless `tabs` is set. */
+  disconnect(options?: { tabs?: boolean }): void {
+    this.#isConnectionWanted = false
+    for (const session of this.#sessions) session.disconnect(options)
+  }
+
+  /** Closes everything; what was written before is durable when it resolves. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all([
+      ...[...this.#conversations.values()].map(async ({ conversation, whenOpen }) => {
+        await whenOpen.catch(() => {})
+        await conversation.close()
+      }),
+      ...[...this.#users.values()].map(user => user.close()),
+    ])
+    this.#onStatus()
+  }
+
+  async #open(conversation: Conversation): Promise<void> {
+    try {
+      await conversation.open()
+    } catch (error) {
+      await conversation.close()
+      throw error
+    }
+  }
+
+  #openUser(identity: string): User {
+    let user = this.#users.get(identity)
+    if (!user) {
+      user = new User(this.#host, identity)
+      this.#users.set(identity, user)
+      user.setOnline(this.#isOnline(identity))
+    }
+    return user
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed)
+      throw new ConversationsError('closed', 'The client is closed; create another')
+  }
+
+  #createSession(options: Omit<SessionOptions, 'persistence' | 'transports'>): Session {
+    const session = new Session({
+      ...options,
+      persistence: this.#persistence,
+      transports: this.#transports,
+      isConnectionWanted: () => this.#isConnectionWanted,
+    })
+    this.#sessions.add(session)
+    session.once('destroyed', () => {
+      this.#sessions.delete(session)
+      this.#onStatus()
+    })
+    return session
+  }
+
+  #onStatus(): void {
+    const status = worstOf([...this.#sessions].map(session => session.status))
+    if (status === this.#connectionStatus) return
+    this.#connectionStatus = status
+    this.emit('connectionStatusChanged', status)
+    this.#users.get(this.identity)?.setOnline(this.#isOnline(this.identity))
+  }
+
+  #onPresence(source: object, identity: string, isOnline: boolean): void {
+    const sources = this.#online.get(identity) ?? new Set()
+    if (isOnline) this.#online.set(identity, sources.add(source))
+    else sources.delete(source)
+    if (sources.size === 0) this.#online.delete(identity)
+    this.#users.get(identity)?.setOnline(this.#isOnline(identity))
+  }
+
+  #isOnline(identity: string): boolean {
+    const isMe = identity === this.identity && this.#connectionStatus === 'connected'
+    return isMe || this.#online.has(identity)
+  }
+
+  #createHost(clock: Clock, random: () => number, limits: Limits, timings: Timings): Host {
+    return {
+      identity: this.identity,
+      clock,
+      random,
+      limits,
+      timings,
+      createSession: options => this.#createSession(options),
+      getUser: identity => this.getUser(identity),
+      tell: (event, args) => this.emit(event as 'error', ...(args as [ConversationsError])),
+      onPresence: (source, identity, isOnline) => this.#onPresence(source, identity, isOnline),
+      onStatus: () => this.#onStatus(),
+      onClosed: conversation => {
+        const { sid } = conversation as Conversation
+        if (this.#conversations.get(sid)?.conversation === conversation)
+          this.#conversations.delete(sid)
+      },
+    }
+  }
+}
+
+function readTimings(options: ClientOptions): Timings {
+  const timings = { ...DEFAULT_TIMINGS }
+  for (const name of Object.keys(DEFAULT_TIMINGS) as (keyof Timings)[]) {
+    const value = options[name]
+    if (value === undefined) continue
+    if (!(Number.isFinite(value) && value >= 0)) {
+      throw new ConversationsError(
+        'invalid-argument',
+        `${name} must be a number of ms, but got ${value}`,
+      )
+    }
+    timings[name] = value
+  }
+  return timings
+}

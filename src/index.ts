@@ -1,0 +1,38 @@
+export type { Clock } from './base/clock.ts'
+export { ConversationsError, type ErrorCode, type StorageFailure } from './base/errors.ts'
+export type { JSONValue } from './base/json.ts'
+export { Client, type ClientEvents } from './client/client.ts'
+export { type CreateClientOptions, createClient } from './client/create-client.ts'
+export type { ClientOptions } from './client/options.ts'
+export {
+  Conversation,
+  type ConversationOptions,
+  type ParticipantBindingOptions,
+} from './model/conversation.ts'
+export type { ConversationEvents, ConversationUpdate } from './model/conversation-events.ts'
+export type { ConversationStatus, ConversationUpdateReason } from './model/conversation-state.ts'
+export type { Limits, Timings } from './model/host.ts'
+export {
+  Participant,
+  type ParticipantEvents,
+  type ParticipantType,
+  type ParticipantUpdate,
+} from './model/participant.ts'
+export type { ParticipantResponse } from './model/participant-response.ts'
+export { User, type UserEvents, type UserUpdate, type UserUpdateReason } from './model/user.ts'
+export type { ParticipantBindings, ParticipantUpdateReason } from './schema/participant-entry.ts'
+export type { ParticipantBinding } from './schema/participant-record.ts'
+export { type BroadcastChannelOptions, broadcastChannel } from './sync/broadcast-channel.ts'
+export { type IndexeddbOptions, indexeddb } from './sync/indexeddb.ts'
+export {
+  CONNECTION_LOST,
+  type Persistence,
+  type PersistenceHandle,
+  type ProviderContext,
+  type Transport,
+  type TransportContext,
+  type TransportHandle,
+  type TransportStatus,
+} from './sync/provider.ts'
+export type { ConnectionStatus } from './sync/status.ts'
+export { type WebsocketOptions, websocket } from './sync/websocket/index.ts'

@@ -1,0 +1,212 @@
+import { ConversationsError } from '../base/errors.ts'
+import {
+  type ConversationChanges,
+  ConversationDocument,
+  type Creation,
+} from '../schema/conversation-document.ts'
+import { chatKey, FORMAT } from '../schema/format.ts'
+import type { ParticipantEntry } from '../schema/participant-entry.ts'
+import type { Session } from '../sync/session.ts'
+import { CoalescedWrite } from './coalesced-write.ts'
+import type { Conversation, ConversationOptions } from './conversation.ts'
+import type { ConversationEvents, RosterEvents } from './conversation-events.ts'
+import {
+  type ConversationState,
+  changedReasons,
+  readConversationState,
+} from './conversation-state.ts'
+import type { Host } from './host.ts'
+import { PresenceLink } from './presence-link.ts'
+import { Roster } from './roster.ts'
+
+/** The inside of a conversation: brings its views up to date, then announces what changed. */
+export class ConversationCore<Attributes> {
+  readonly session: Session
+  readonly document: ConversationDocument
+  readonly roster: Roster<Attributes>
+  readonly presence: PresenceLink
+  readonly #host: Host
+  readonly #conversation: Conversation<Attributes>
+  readonly #horizonWrites: CoalescedWrite
+  /** What the conversation is created as, if nobody did. */
+  readonly #assumed: Creation
+  #state: ConversationState
+  #isOpen = false
+  #hasToldReadOnly = false
+
+  constructor(
+    conversation: Conversation<Attributes>,
+    host: Host,
+    uniqueName: string | null,
+    { doc, awareness }: ConversationOptions,
+  ) {
+    this.#conversation = conversation
+    this.#host = host
+    const { clock, identity } = host
+    this.#assumed = { createdBy: identity, dateCreated: clock.now(), uniqueName }
+    this.#horizonWrites = new CoalescedWrite(clock, host.timings.horizonIntervalMs, () => {
+      this.document.transact(() => this.document.writeHorizon(this.me))
+    })
+    const flushWrites = () => this.#horizonWrites.flush()
+    this.session = host.createSession({ name: conversation.sid, doc, awareness, flushWrites })
+    this.document = new ConversationDocument(this.session.doc, changes => this.#take(changes))
+    this.roster = new Roster(conversation, this.document.entries)
+    this.presence = new PresenceLink(this.session, host, {
+      onPresence: (typist, isOnline) => this.#tellPresence(typist, isOnline),
+      onTyping: (typist, isTyping) => this.#tellTyping(typist, isTyping),
+    })
+    this.#state = this.#readState()
+  }
+
+  get state(): ConversationState {
+    return this.#state
+  }
+
+  /** This user's entry, whether they are a participant or not. */
+  get me(): ParticipantEntry {
+    return this.document.entry(chatKey(this.#host.identity))
+  }
+
+  get isReadOnly(): boolean {
+    return this.document.format > FORMAT
+  }
+
+  /** Loads from this device, then connects. */
+  async open(): Promise<void> {
+    const { session } = this
+    session.on('error', error => this.#tell('error', error))
+    await session.load()
+    this.document.start()
+    this.#state = this.#readState()
+    this.#isOpen = true
+    this.#tellReadOnly()
+    session.on('status', status => {
+      this.#conversation.emit('connectionStatusChanged', status)
+      this.#host.onStatus()
+      if (status === 'disconnected' || status === 'denied') this.#createIfNobodyDid()
+    })
+    session.on('synced', isSynced => {
+      if (isSynced) this.#createIfNobodyDid()
+      this.#conversation.emit('synced', isSynced)
+    })
+    session.start()
+    this.presence.start(this.#host.identity)
+    if (!session.hasTransports) this.#createIfNobodyDid()
+  }
+
+  /**
+   * Applies writes as one transaction, at once; resolves when they are durable on this device.
+   *
+   * @throws {ConversationsError} `closed`, `read-only`; then nothing was written
+   */
+  async write(write: (document: ConversationDocument) => void): Promise<void> {
+    this.assertWritable()
+    this.document.transact(() => {
+      if (!this.document.creation) this.document.create(this.#assumed)
+      write(this.document)
+    })
+    await this.session.flush()
+  }
+
+  /** Writes the own horizon soon, together with what it moves until then; resolves when that is durable. */
+  async writeHorizon(): Promise<void> {
+    await this.#horizonWrites.schedule()
+    await this.session.flush()
+  }
+
+  assertWritable(): void {
+    if (!this.#isOpen) {
+      throw new ConversationsError('closed', 'The conversation is closed; open it again to write')
+    }
+    if (this.isReadOnly) {
+      throw new ConversationsError(
+        'read-only',
+        `The conversation was written in format ${this.document.format}, and this version writes format ${FORMAT}; update y-conversations`,
+      )
+    }
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isOpen) return
+    this.#horizonWrites.close()
+    this.#isOpen = false
+    this.presence.close()
+    await this.session.destroy()
+    this.document.stop()
+  }
+
+  /** Only once it is known whether peers have it: every other device would write its own creation otherwise. */
+  #createIfNobodyDid(): void {
+    if (!this.#isOpen || this.isReadOnly || this.document.creation) return
+    this.document.transact(() => this.document.create(this.#assumed))
+  }
+
+  #readState(): ConversationState {
+    return readConversationState(this.document, this.#assumed, this.me)
+  }
+
+  #take(changes: ConversationChanges): void {
+    const before = this.#state
+    this.#state = this.#readState()
+    this.roster.take(changes)
+
+    for (const entry of changes.left) {
+      if (entry.identity !== null) this.presence.peers.endTyping(entry.identity)
+      this.#tell('participantLeft', this.roster.view(entry))
+    }
+    for (const entry of changes.joined) {
+      const participant = this.roster.view(entry)
+      this.#tell('participantJoined', participant)
+      // Awareness may be ahead of the document.
+      if (participant.isTyping) this.#tellTypingOf('typingStarted', entry)
+    }
+    for (const [entry, mask] of changes.updated) {
+      this.#tell('participantUpdated', this.roster.view(entry).emitUpdated(mask))
+    }
+    const updateReasons = changedReasons(before, this.#state)
+    if (updateReasons.length > 0) {
+      this.#conversation.emit('updated', { conversation: this.#conversation, updateReasons })
+    }
+    if (before.status === 'joined' && this.#state.status !== 'joined') {
+      this.#conversation.emit('removed', this.#conversation)
+    }
+    this.#tellReadOnly()
+  }
+
+  #tellReadOnly(): void {
+    if (this.#hasToldReadOnly || !this.isReadOnly) return
+    this.#hasToldReadOnly = true
+    try {
+      this.assertWritable()
+    } catch (error) {
+      this.#tell('error', error as ConversationsError)
+    }
+  }
+
+  #tellPresence(identity: string, isOnline: boolean): void {
+    this.#host.onPresence(this, identity, isOnline)
+    const participant = this.roster.byKey(chatKey(identity))
+    if (participant) this.#tell(isOnline ? 'participantOnline' : 'participantOffline', participant)
+  }
+
+  #tellTyping(identity: string, isTyping: boolean): void {
+    const entry = this.document.entries.get(chatKey(identity))
+    if (entry?.view || entry?.isPresent)
+      this.#tellTypingOf(isTyping ? 'typingStarted' : 'typingEnded', entry)
+  }
+
+  #tellTypingOf(event: 'typingStarted' | 'typingEnded', entry: ParticipantEntry): void {
+    const participant = this.roster.view(entry)
+    participant.emit(event, participant)
+    this.#tell(event, participant)
+  }
+
+  /** To the client's listeners, then to the conversation's. */
+  #tell<K extends keyof RosterEvents | 'error'>(
+    event: K,
+    ...args: Parameters<ConversationEvents<Attributes>[K]>
+  ): void {
+    this.#host.tell(event, args)
+    this.#conversation.emit(event, ...args)
+  }
+}

@@ -1,0 +1,36 @@
+import type { ConversationsError } from '../base/errors.ts'
+import type { JSONValue } from '../base/json.ts'
+import type { ConnectionStatus } from '../sync/status.ts'
+import type { Conversation } from './conversation.ts'
+import type { ConversationUpdateReason } from './conversation-state.ts'
+import type { Participant, ParticipantUpdate } from './participant.ts'
+
+export interface ConversationUpdate<Attributes = JSONValue> {
+  conversation: Conversation<Attributes>
+  /** Which values differ from before, in a fixed order. */
+  updateReasons: ConversationUpdateReason[]
+}
+
+/** What happens among the participants of a conversation; clients tell it of all their conversations. */
+export type RosterEvents<Attributes = JSONValue> = {
+  participantJoined: (participant: Participant<Attributes>) => void
+  participantLeft: (participant: Participant<Attributes>) => void
+  participantUpdated: (update: ParticipantUpdate<Attributes>) => void
+  typingStarted: (participant: Participant<Attributes>) => void
+  typingEnded: (participant: Participant<Attributes>) => void
+  /** The first device of a participant came online. */
+  participantOnline: (participant: Participant<Attributes>) => void
+  /** The last device of a participant went offline. */
+  participantOffline: (participant: Participant<Attributes>) => void
+}
+
+export type ConversationEvents<Attributes = JSONValue> = RosterEvents<Attributes> & {
+  updated: (update: ConversationUpdate<Attributes>) => void
+  /** This user left or was removed. */
+  removed: (conversation: Conversation<Attributes>) => void
+  connectionStatusChanged: (status: ConnectionStatus) => void
+  /** `true` when everything was exchanged with peers after connecting. */
+  synced: (isSynced: boolean) => void
+  /** Trouble with storage or network; nothing an app has written is undone by it. */
+  error: (error: ConversationsError) => void
+}

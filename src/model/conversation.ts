@@ -1,0 +1,413 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import {
+  anyOf,
+  checkArguments,
+  checkText,
+  instanceOf,
+  json,
+  literal,
+  nonEmptyString,
+  nonNegativeInteger,
+  ofType,
+  optionalJson,
+} from '../base/arguments.ts'
+import { Emitter } from '../base/emitter.ts'
+import { ConversationsError } from '../base/errors.ts'
+import { equalJson, type JSONValue } from '../base/json.ts'
+import type { ConversationDocument } from '../schema/conversation-document.ts'
+import { chatKey, nonChatKey } from '../schema/format.ts'
+import type { ParticipantEntry } from '../schema/participant-entry.ts'
+import type { ParticipantBinding } from '../schema/participant-record.ts'
+import type { SessionOptions } from '../sync/session.ts'
+import type { ConnectionStatus } from '../sync/status.ts'
+import { checkAttributes } from './attributes-schema.ts'
+import { ConversationCore } from './conversation-core.ts'
+import type { ConversationEvents } from './conversation-events.ts'
+import type { ConversationStatus } from './conversation-state.ts'
+import type { Host } from './host.ts'
+import { Participant } from './participant.ts'
+import { type ParticipantResponse, toParticipantResponse } from './participant-response.ts'
+
+export interface ConversationOptions {
+  /** Checks participants' attributes before they are written; it must be synchronous. */
+  readonly participantAttributes?: StandardSchemaV1 | undefined
+  /** An app's own document and awareness; they are used, and not destroyed on close. */
+  readonly doc?: SessionOptions['doc']
+  readonly awareness?: SessionOptions['awareness']
+}
+
+/** How a participant who is not on chat appears in an e-mail. */
+export interface ParticipantBindingOptions {
+  email?: { name?: string; level?: 'to' | 'cc' }
+}
+
+/**
+ * A conversation and its participants: a live view of one document. Everything reads and writes with no network.
+ * Writes are visible at once; their promises resolve when they are durable on this device.
+ *
+ * Every method may reject with a `ConversationsError`: `invalid-argument`, `too-large`, `closed`, `read-only`. Then
+ * nothing was written.
+ */
+export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEvents<Attributes>> {
+  static readonly participantJoined = 'participantJoined'
+  static readonly participantLeft = 'participantLeft'
+  static readonly participantUpdated = 'participantUpdated'
+  static readonly typingStarted = 'typingStarted'
+  static readonly typingEnded = 'typingEnded'
+  static readonly updated = 'updated'
+  static readonly removed = 'removed'
+
+  /** `CH` and 32 hex digits, the same on every device for the same name. */
+  readonly sid: string
+  /** @internal */
+  readonly host: Host
+  readonly #schema: StandardSchemaV1 | undefined
+  readonly #core: ConversationCore<Attributes>
+
+  /** @internal Conversations come from a client. */
+  constructor(host: Host, sid: string, uniqueName: string | null, options: ConversationOptions) {
+    super()
+    this.host = host
+    this.sid = sid
+    this.#schema = options.participantAttributes
+    this.#core = new ConversationCore(this, host, uniqueName, options)
+  }
+
+  /** @internal Resolves when what this device has is loaded. */
+  open(): Promise<void> {
+    return this.#core.open()
+  }
+
+  /** Leaves the document; what was written before is durable when it resolves. The participant stays one. */
+  async close(): Promise<void> {
+    await this.#core.close()
+    this.host.onClosed(this)
+  }
+
+  get uniqueName(): string | null {
+    return this.#core.state.uniqueName
+  }
+
+  get friendlyName(): string | null {
+    return this.#core.state.friendlyName
+  }
+
+  /** Frozen, and the same object until it changes. */
+  get attributes(): JSONValue {
+    return this.#core.state.attributes
+  }
+
+  /** Identity of who created it. */
+  get createdBy(): string {
+    return this.#core.state.createdBy
+  }
+
+  get dateCreated(): Date | null {
+    return new Date(this.#core.state.dateCreated)
+  }
+
+  get dateUpdated(): Date | null {
+    return new Date(this.#core.state.dateUpdated)
+  }
+
+  /** Whether this user is a participant. */
+  get status(): ConversationStatus {
+    return this.#core.state.status
+  }
+
+  /** This user's own read horizon: index of the last message read (the first has 0), or null. */
+  get lastReadMessageIndex(): number | null {
+    return this.#core.state.lastReadMessageIndex
+  }
+
+  get connectionStatus(): ConnectionStatus {
+    return this.#core.session.status
+  }
+
+  /** Whether everything was exchanged with peers since connecting. */
+  get isSynced(): boolean {
+    return this.#core.session.isSynced
+  }
+
+  /** The document is of a newer format than this version writes. */
+  get isReadOnly(): boolean {
+    return this.#core.isReadOnly
+  }
+
+  async getAttributes(): Promise<JSONValue> {
+    return this.attributes
+  }
+
+  /** Replaces the conversation's attributes; merges as those of participants do. */
+  async updateAttributes(attributes: JSONValue): Promise<this> {
+    checkArguments(arguments, json)
+    const next = checkAttributes(attributes, undefined, this.host.limits.attributesBytes)
+    await this.#write(document => {
+      if (!equalJson(next, this.attributes)) document.setAttributes(next, this.#now())
+    })
+    return this
+  }
+
+  async updateFriendlyName(friendlyName: string): Promise<this> {
+    checkArguments(arguments, ofType('string'))
+    return this.#setText('friendlyName', friendlyName)
+  }
+
+  /** The sid stays, and so does the name that opens the conversation. */
+  async updateUniqueName(uniqueName: string | null): Promise<this> {
+    checkArguments(arguments, anyOf(ofType('string'), literal(null)))
+    return this.#setText('uniqueName', uniqueName ?? '')
+  }
+
+  /** Becomes a participant; nothing happens if this user is one already. */
+  async join(attributes?: Attributes): Promise<this> {
+    checkArguments(arguments, optionalJson)
+    await this.#add(chatKey(this.host.identity), attributes, undefined)
+    return this
+  }
+
+  /** Stops being a participant; nothing happens if this user is none. */
+  async leave(): Promise<this> {
+    this.#core.presence.typing.end()
+    const me = this.#core.me
+    if (me.isPresent) await this.#write(document => document.removeParticipant(me))
+    return this
+  }
+
+  /** Adds a user; resolves to the participant there is if they are one already. */
+  async add(identity: string, attributes?: Attributes): Promise<ParticipantResponse> {
+    checkArguments(arguments, nonEmptyString, optionalJson)
+    checkText(identity, 'identity', this.host.limits.textLength)
+    return this.#add(chatKey(identity), attributes, undefined)
+  }
+
+  /**
+   * Adds somebody who is reached at an address: `whatsapp:…` over WhatsApp, an e-mail address by e-mail, anything
+   * else by SMS. Delivering to them is a matter of a bridge on a server.
+   */
+  async addNonChatParticipant(
+    proxyAddress: string,
+    address: string,
+    attributes?: Attributes,
+    bindingOptions?: ParticipantBindingOptions,
+  ): Promise<ParticipantResponse> {
+    checkArguments(arguments, nonEmptyString, nonEmptyString, optionalJson, optionalJson)
+    const { textLength } = this.host.limits
+    checkText(proxyAddress, 'proxyAddress', textLength)
+    checkText(address, 'address', textLength)
+    const type = typeOfAddress(address)
+    const binding: ParticipantBinding = { address, proxyAddress }
+    if (type === 'email') {
+      const { name, level = 'to' } = bindingOptions?.email ?? {}
+      checkArguments([name, level], anyOf(ofType('string'), undefinedRule), literal('to', 'cc'))
+      if (name !== undefined) checkText(name, 'name', textLength)
+      Object.assign(binding, name === undefined ? { level } : { name, level })
+    }
+    return this.#add(nonChatKey(type, address), attributes, binding)
+  }
+
+  /** @param participant a participant, or an identity or sid of one */
+  async removeParticipant(participant: Participant<Attributes> | string): Promise<void> {
+    checkArguments(arguments, anyOf(nonEmptyString, instanceOf(Participant)))
+    const { roster } = this.#core
+    const found =
+      typeof participant === 'string'
+        ? (roster.byKey(chatKey(participant)) ?? roster.bySid(participant))
+        : participant
+    if (!found) throw notFound(`Participant ${participant} was not found`)
+    const entry = this.#entryOf(found)
+    await this.#write(document => document.removeParticipant(entry))
+  }
+
+  async getParticipants(): Promise<Participant<Attributes>[]> {
+    return [...this.#core.roster.present]
+  }
+
+  async getParticipantsCount(): Promise<number> {
+    return this.#core.roster.present.length
+  }
+
+  /** @throws {ConversationsError} (rejects) `not-found` */
+  async getParticipantBySid(participantSid: string): Promise<Participant<Attributes> | null> {
+    checkArguments(arguments, nonEmptyString)
+    const participant = this.#core.roster.bySid(participantSid)
+    if (!participant) throw notFound(`Participant with SID ${participantSid} was not found`)
+    return participant
+  }
+
+  /** @throws {ConversationsError} (rejects) `not-found` */
+  async getParticipantByIdentity(
+    identity?: string | null,
+  ): Promise<Participant<Attributes> | null> {
+    checkArguments(arguments.length === 0 ? [undefined] : arguments, nonEmptyString)
+    const participant = this.#core.roster.byKey(chatKey(identity as string))
+    if (!participant) throw notFound(`Participant with identity ${identity} was not found`)
+    return participant
+  }
+
+  /**
+   * Moves the own read horizon forward to `index`; never back, whatever other devices do at the same time.
+   *
+   * Writes are coalesced to one per second: the horizon moves at once, and the promise resolves when it is durable,
+   * at the latest after that second. (`horizonIntervalMs` of the client sets another.)
+   *
+   * @returns the count of unread messages
+   * @throws {ConversationsError} (rejects) `not-a-participant`
+   */
+  async advanceLastReadMessageIndex(index: number): Promise<number> {
+    checkArguments(arguments, nonNegativeInteger)
+    await this.#advance(index)
+    return 0
+  }
+
+  /**
+   * Sets the own read horizon to `index`, back too; null = nothing read. Going back is never lost to another
+   * device that moves forward without having seen it.
+   *
+   * @returns the count of unread messages; null where nothing is read
+   * @throws {ConversationsError} (rejects) `not-a-participant`
+   */
+  async updateLastReadMessageIndex(index: number | null): Promise<number | null> {
+    checkArguments(arguments, anyOf(literal(null), nonNegativeInteger))
+    if (index !== null && index >= (this.lastReadMessageIndex ?? -1)) await this.#advance(index)
+    else {
+      const me = this.#requireMe()
+      await this.#write(document => document.rewindHorizon(me, index ?? -1, this.#now()))
+    }
+    return this.lastReadMessageIndex === null ? null : 0
+  }
+
+  /** @returns the count of unread messages. There are no messages yet, so nothing moves. */
+  async setAllMessagesRead(): Promise<number> {
+    this.#requireMe()
+    return 0
+  }
+
+  /** @returns null: without a read horizon there is no count */
+  setAllMessagesUnread(): Promise<number | null> {
+    return this.updateLastReadMessageIndex(null)
+  }
+
+  /**
+   * Tells others that this user types. Call it as often as keys are pressed; it is sent once in five seconds.
+   *
+   * @throws {ConversationsError} (rejects) `not-a-participant`
+   */
+  async typing(): Promise<void> {
+    this.#requireMe()
+    this.#core.presence.typing.refresh()
+  }
+
+  /** Connects, after `disconnect()` or when the status is `denied`. */
+  connect(): void {
+    this.#core.session.connect()
+  }
+
+  /** Cuts the network; tabs of this device stay joined unless `tabs` is set. */
+  disconnect(options?: { tabs?: boolean }): void {
+    this.#core.session.disconnect(options)
+  }
+
+  /** @internal */
+  isTyping({ entry }: Participant<Attributes>): boolean {
+    const { identity } = entry
+    return (
+      identity !== null &&
+      identity !== this.host.identity &&
+      entry.isPresent &&
+      this.#core.presence.peers.isTyping(identity)
+    )
+  }
+
+  /** @internal */
+  isOnline({ identity }: Participant<Attributes>): boolean {
+    if (identity === null) return false
+    const isMe = identity === this.host.identity && this.connectionStatus === 'connected'
+    return isMe || this.#core.presence.peers.isOnline(identity)
+  }
+
+  /** @internal */
+  async writeAttributes(
+    participant: Participant<Attributes>,
+    attributes: Attributes,
+  ): Promise<void> {
+    const next = checkAttributes(attributes, this.#schema, this.host.limits.attributesBytes)
+    const entry = this.#entryOf(participant)
+    await this.#write(document => {
+      if (!equalJson(next, entry.attributes))
+        document.setParticipantAttributes(entry, next, this.#now())
+    })
+  }
+
+  /** @internal */
+  async writeRole(participant: Participant<Attributes>, roleSid: string): Promise<void> {
+    checkText(roleSid, 'roleSid', this.host.limits.textLength)
+    const entry = this.#entryOf(participant)
+    await this.#write(document => document.setRole(entry, roleSid, this.#now()))
+  }
+
+  async #setText(field: 'friendlyName' | 'uniqueName', text: string): Promise<this> {
+    checkText(text, field, this.host.limits.textLength)
+    await this.#write(document => {
+      if ((this[field] ?? '') !== text) document.whole.setField(field, text, this.#now())
+    })
+    return this
+  }
+
+  async #add(
+    key: string,
+    attributes: Attributes | undefined,
+    binding: ParticipantBinding | undefined,
+  ): Promise<ParticipantResponse> {
+    const next =
+      attributes === undefined
+        ? undefined
+        : checkAttributes(attributes, this.#schema, this.host.limits.attributesBytes)
+    if (!this.#core.roster.byKey(key)) {
+      const incarnation = Math.floor(this.host.random() * 2 ** 31)
+      await this.#write(document =>
+        document.addParticipant(key, next, binding, this.#now(), incarnation),
+      )
+    }
+    return toParticipantResponse(this.#core.roster.view(this.#core.document.entry(key)))
+  }
+
+  async #advance(index: number): Promise<void> {
+    const me = this.#requireMe()
+    this.#core.assertWritable()
+    if (this.#core.document.advanceHorizon(me, index, this.#now())) await this.#core.writeHorizon()
+  }
+
+  #write(write: (document: ConversationDocument) => void): Promise<void> {
+    return this.#core.write(write)
+  }
+
+  #requireMe(): ParticipantEntry {
+    const { me } = this.#core
+    if (me.isPresent) return me
+    throw new ConversationsError(
+      'not-a-participant',
+      `${this.host.identity} is not a participant of this conversation; call join() first`,
+    )
+  }
+
+  #entryOf({ entry, conversation, sid }: Participant<Attributes>): ParticipantEntry {
+    if (conversation === this && entry.isPresent) return entry
+    throw notFound(`Participant with SID ${sid} was not found`)
+  }
+
+  #now(): number {
+    return this.host.clock.now()
+  }
+}
+
+const undefinedRule = { accepts: (value: unknown) => value === undefined, expected: 'undefined' }
+
+function typeOfAddress(address: string): 'whatsapp' | 'email' | 'sms' {
+  if (address.startsWith('whatsapp:')) return 'whatsapp'
+  return /^[^\s@]+@[^\s@]+$/.test(address) ? 'email' : 'sms'
+}
+
+function notFound(message: string): ConversationsError {
+  return new ConversationsError('not-found', message)
+}
