@@ -60,7 +60,11 @@ export class Client extends Emitter<ClientEvents> {
     return this.#connectionStatus
   }
 
-  /** This client's own user. */
+  /**
+   * This client's own user; its document is opened when it is first asked for.
+   *
+   * @throws {ConversationsError} `closed`
+   */
   get user(): User {
     return this.#openUser(this.identity)
   }
@@ -140,6 +144,7 @@ export class Client extends Emitter<ClientEvents> {
   #openUser(identity: string): User {
     let user = this.#users.get(identity)
     if (!user) {
+      this.#assertOpen()
       user = new User(this.#host, identity)
       this.#users.set(identity, user)
       user.setOnline(this.#isOnline(identity))

@@ -49,7 +49,12 @@ export class ConversationCore<Attributes> {
     })
     const flushWrites = () => this.#horizonWrites.flush()
     this.session = host.createSession({ name: conversation.sid, doc, awareness, flushWrites })
-    this.document = new ConversationDocument(this.session.doc, changes => this.#take(changes))
+    try {
+      this.document = new ConversationDocument(this.session.doc, changes => this.#take(changes))
+    } catch (error) {
+      void this.session.destroy()
+      throw error
+    }
     this.roster = new Roster(conversation, this.document.entries)
     this.presence = new PresenceLink(this.session, host, {
       onPresence: (typist, isOnline) => this.#tellPresence(typist, isOnline),

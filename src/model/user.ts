@@ -3,7 +3,7 @@ import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
 import { userSid } from '../base/ids.ts'
 import { equalJson, type JSONValue } from '../base/json.ts'
-import { UserDocument } from '../schema/user-document.ts'
+import { ConversationDocument } from '../schema/conversation-document.ts'
 import type { Session } from '../sync/session.ts'
 import { checkAttributes } from './attributes-schema.ts'
 import type { Host } from './host.ts'
@@ -31,7 +31,7 @@ export class User extends Emitter<UserEvents> {
   readonly identity: string
   readonly #host: Host
   readonly #session: Session
-  readonly #document: UserDocument
+  readonly #document: ConversationDocument
   #friendlyName: string | null = null
   #attributes: JSONValue = {}
   #isOnline = false
@@ -45,7 +45,7 @@ export class User extends Emitter<UserEvents> {
     this.#host = host
     this.identity = identity
     this.#session = host.createSession({ name: userSid(identity), flushWrites: () => {} })
-    this.#document = new UserDocument(this.#session.doc, () => this.#refresh())
+    this.#document = new ConversationDocument(this.#session.doc, () => this.#refresh())
     this.whenLoaded = this.#open()
   }
 
@@ -78,8 +78,9 @@ export class User extends Emitter<UserEvents> {
     checkArguments(arguments, json)
     const next = checkAttributes(attributes, undefined, this.#host.limits.attributesBytes)
     return this.#write(document => {
-      if (!equalJson(next, document.attributes))
+      if (!equalJson(next, this.#attributes)) {
         document.setAttributes(next, this.#host.clock.now())
+      }
     })
   }
 
@@ -88,8 +89,8 @@ export class User extends Emitter<UserEvents> {
     checkArguments(arguments, ofType('string'))
     checkText(friendlyName, 'friendlyName', this.#host.limits.textLength)
     return this.#write(document => {
-      if ((document.friendlyName ?? '') !== friendlyName) {
-        document.setFriendlyName(friendlyName, this.#host.clock.now())
+      if ((this.#friendlyName ?? '') !== friendlyName) {
+        document.whole.setField('friendlyName', friendlyName, this.#host.clock.now())
       }
     })
   }
@@ -123,20 +124,21 @@ export class User extends Emitter<UserEvents> {
     if (!this.#isClosed) this.#session.start()
   }
 
-  async #write(write: (document: UserDocument) => void): Promise<this> {
+  async #write(write: (document: ConversationDocument) => void): Promise<this> {
     if (this.identity !== this.#host.identity) {
       throw new ConversationsError('denied', `Only ${this.identity} may change their user`)
     }
     await this.whenLoaded
     if (this.#isClosed)
       throw new ConversationsError('closed', 'The client is closed; create another')
-    write(this.#document)
+    this.#document.transact(() => write(this.#document))
     await this.#session.flush()
     return this
   }
 
   #refresh(): void {
-    const { friendlyName, attributes } = this.#document
+    const { attributes } = this.#document.whole
+    const friendlyName = this.#document.whole.text('friendlyName')
     const reasons: UserUpdateReason[] = []
     if (friendlyName !== this.#friendlyName) reasons.push('friendlyName')
     if (!equalJson(attributes, this.#attributes)) reasons.push('attributes')

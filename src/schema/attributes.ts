@@ -49,7 +49,8 @@ export function readAttributes(
   initial: readonly JSONValue[],
   entries: Iterable<AttributeEntry>,
 ): JSONValue {
-  return toValue(buildTree(initial, entries)) ?? {}
+  const value = toValue(buildTree(initial, entries))
+  return value === undefined ? {} : value
 }
 
 /**

@@ -26,8 +26,8 @@ export interface ConversationChanges {
   readonly left: ParticipantEntry[]
   /** Participants that were and are there, and the reasons as a bit mask. */
   readonly updated: [entry: ParticipantEntry, mask: number][]
-  /** Fields or attributes of the conversation itself were touched. */
-  readonly conversation: boolean
+  /** Fields or attributes of the document as a whole were touched. */
+  readonly whole: boolean
 }
 
 interface Touched {
@@ -44,7 +44,7 @@ export interface Creation {
 }
 
 /**
- * A conversation's document, decoded and kept up to date: reading is total, writing is in transactions, and every
+ * A conversation's or user's document, decoded and kept up to date: reading is total, writing is in transactions, and every
  * transaction is told of once, after all of it has been taken over.
  */
 export class ConversationDocument {
@@ -52,25 +52,25 @@ export class ConversationDocument {
   readonly whole: WholeEntity
   readonly #doc: Y.Doc
   readonly #onChanges: (changes: ConversationChanges) => void
-  readonly #conversation: Y.Map<unknown>
+  readonly #fields: Y.Map<unknown>
   readonly #participants: Y.Map<unknown>
   readonly #roles: Y.Map<unknown>
   readonly #attributes: Y.Map<unknown>
   readonly #horizons: Y.Map<unknown>
   readonly #touched = new Map<ParticipantEntry, Touched>()
-  #conversationTouched = false
+  #wholeTouched = false
   #stop: () => void = () => {}
 
   /** @throws {ConversationsError} `invalid-argument` if a root of the document is of another type */
   constructor(doc: Y.Doc, onChanges: (changes: ConversationChanges) => void) {
     this.#doc = doc
     this.#onChanges = onChanges
-    this.#conversation = rootMap(doc, ROOTS.conversation)
+    this.#fields = rootMap(doc, ROOTS.fields)
     this.#participants = rootMap(doc, ROOTS.participants)
     this.#roles = rootMap(doc, ROOTS.roles)
     this.#attributes = rootMap(doc, ROOTS.attributes)
     this.#horizons = rootMap(doc, ROOTS.horizons)
-    this.whole = new WholeEntity(this.#conversation, this.#attributes)
+    this.whole = new WholeEntity(this.#fields, this.#attributes)
   }
 
   /** Reads what is there, telling nobody, and follows the document from now on. */
@@ -83,7 +83,7 @@ export class ConversationDocument {
     this.whole.refresh()
 
     const followed: [Y.Map<unknown>, (key: string) => void][] = [
-      [this.#conversation, () => this.#touchConversation()],
+      [this.#fields, () => this.#touchWhole()],
       [this.#participants, key => this.#readRecord(key, true)],
       [this.#roles, key => this.#readRole(key, true)],
       [this.#attributes, key => this.#readAttribute(key, true)],
@@ -116,7 +116,7 @@ export class ConversationDocument {
   /** The newest format that anybody wrote this document in. */
   get format(): number {
     let newest = 0
-    for (const key of this.#conversation.keys()) {
+    for (const key of this.#fields.keys()) {
       if (key.startsWith('format|')) newest = Math.max(newest, Number(key.slice(7)) || 0)
     }
     return newest
@@ -125,7 +125,7 @@ export class ConversationDocument {
   /** Of several that created the conversation apart, the first; undefined = nobody did yet. */
   get creation(): Creation | undefined {
     let first: (Creation & { writer: number }) | undefined
-    for (const [key, stored] of this.#conversation.entries()) {
+    for (const [key, stored] of this.#fields.entries()) {
       const slot = parseSlotKey(key)
       if (slot?.owner !== 'created' || !Array.isArray(stored)) continue
       const [createdBy, dateCreated, uniqueName] = stored
@@ -149,8 +149,8 @@ export class ConversationDocument {
   create({ createdBy, dateCreated, uniqueName }: Creation): void {
     const value =
       uniqueName === null ? [createdBy, dateCreated] : [createdBy, dateCreated, uniqueName]
-    this.#conversation.set(slotKey('created', this.writer), value)
-    this.#conversation.set(`format|${FORMAT}`, true)
+    this.#fields.set(slotKey('created', this.writer), value)
+    this.#fields.set(`format|${FORMAT}`, true)
   }
 
   setAttributes(next: JSONValue, now: number): void {
@@ -197,7 +197,7 @@ export class ConversationDocument {
   advanceHorizon(entry: ParticipantEntry, index: number, now: number): boolean {
     const mask = entry.setHorizon(advance(entry.horizon, { index }, stampOf(entry, now)))
     if (mask === 0) return false
-    this.#onChanges({ joined: [], left: [], updated: [[entry, mask]], conversation: false })
+    this.#onChanges({ joined: [], left: [], updated: [[entry, mask]], whole: false })
     return true
   }
 
@@ -258,7 +258,7 @@ export class ConversationDocument {
     const parsed = parseAttributeKey(key)
     if (parsed?.entity === WHOLE) {
       this.whole.readAttribute(key)
-      if (isChange) this.#touchConversation()
+      if (isChange) this.#touchWhole()
       return
     }
     if (!parsed || !parseParticipantKey(parsed.entity)) return
@@ -294,17 +294,17 @@ export class ConversationDocument {
     this.#touched.set(entry, { mask: touched?.mask ?? 0, before: { snapshot: entry.capture() } })
   }
 
-  #touchConversation(): void {
-    this.#conversationTouched = true
+  #touchWhole(): void {
+    this.#wholeTouched = true
   }
 
   #tell(): void {
-    if (this.#touched.size === 0 && !this.#conversationTouched) return
+    if (this.#touched.size === 0 && !this.#wholeTouched) return
     const changes: ConversationChanges = {
       joined: [],
       left: [],
       updated: [],
-      conversation: this.#conversationTouched,
+      whole: this.#wholeTouched,
     }
     for (const [entry, { mask, before }] of this.#touched) {
       const wasPresent = before ? before.snapshot !== undefined : entry.isPresent
@@ -314,8 +314,8 @@ export class ConversationDocument {
       else if (entry.isPresent && all !== 0) changes.updated.push([entry, all])
     }
     this.#touched.clear()
-    this.#conversationTouched = false
-    if (changes.conversation) this.whole.refresh()
+    this.#wholeTouched = false
+    if (changes.whole) this.whole.refresh()
     this.#onChanges(changes)
   }
 }

@@ -7,22 +7,22 @@ import type { Writer } from './horizon.ts'
 /** Documents of a newer format are read as far as possible, and never written. */
 export const FORMAT = 1
 
-/** The roots of a conversation's document: maps with flat keys, for nested types would lose one side. */
+/**
+ * The roots of a conversation's document: maps with flat keys, for nested types would lose one side. A user's
+ * document has the same form, and nobody in it.
+ */
 export const ROOTS = {
   /** `[value, timeMs]` by field name, `created|writer`, `format|n` */
-  conversation: 'conversation',
+  fields: 'fields',
   /** participant records by `participant|writer` */
   participants: 'participants',
   /** `[roleSid, timeMs]` by participant */
   roles: 'roles',
-  /** `[value, timeMs, incarnation?]` by JSON text of `[participant, …path]`; participant '' is the conversation */
+  /** `[value, timeMs, incarnation?]` by JSON text of `[participant, …path]`; participant '' is the whole document */
   attributes: 'attributes',
   /** encoded horizons by `participant|writer` */
   horizons: 'horizons',
 } as const
-
-/** The root of a user's document, beside `attributes` with the entity ''. */
-export const USER_ROOT = 'user'
 
 /** The entity of attributes that belong to the document as a whole. */
 export const WHOLE = ''
