@@ -1,15 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { Participant } from '../../src/index.ts'
 import { launchBrowser } from '../support/browser.ts'
 import { type PageServer, startPageServer } from '../support/page-server.ts'
 import { bundleServer, startChild } from '../unit/server/support/child-server.ts'
-import type { PersonPage } from './participant-page.ts'
-
-declare const me: PersonPage
+import { becomePerson, logged, openPerson, temporaryDirectory } from './participant-support.ts'
 
 /*
  * Every row of the participant's contract, between two browsers with storage of their own and a server that is a
@@ -29,32 +24,21 @@ afterAll(async () => {
   await pages.close()
 })
 
-async function openPerson(identity: string, serverUrl: string): Promise<Page> {
-  const page = await (browsers[identity] as BrowserContext).newPage()
+async function openPage(identity: string, serverUrl: string): Promise<Page> {
+  const page = await openPerson(
+    browsers[identity] as BrowserContext,
+    pages.url,
+    identity,
+    serverUrl,
+  )
   onTestFinished(() => page.close())
-  await page.goto(`${pages.url}/test/browser/blank.html`)
-  await becomePerson(page, identity, serverUrl)
   return page
 }
 
-async function becomePerson(page: Page, identity: string, serverUrl: string): Promise<void> {
-  const room = `room of ${expect.getState().currentTestName}`
-  await page.evaluate(
-    async ({ identity, serverUrl, room }) => {
-      const path = '/test/browser/participant-page.ts'
-      const { openPerson } = await import(path)
-      Object.assign(globalThis, { me: await openPerson(identity, serverUrl, room) })
-    },
-    { identity, serverUrl, room },
-  )
-}
-
 async function openBoth(): Promise<{ alice: Page; bob: Page }> {
-  const directory = await mkdtemp(join(tmpdir(), 'y-conversations-participant-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
-  const { url } = await startChild(program, directory)
-  const alice = await openPerson('alice', url)
-  const bob = await openPerson('bob', url)
+  const { url } = await startChild(program, await temporaryDirectory())
+  const alice = await openPage('alice', url)
+  const bob = await openPage('bob', url)
   await alice.evaluate(() => me.conversation.join({ nick: 'Al' }))
   await bob.evaluate(() => me.conversation.join())
   await logged(bob, 'joined alice')
@@ -62,12 +46,6 @@ async function openBoth(): Promise<{ alice: Page; bob: Page }> {
   await bob.evaluate(() => me.follow('alice'))
   await alice.evaluate(() => me.follow('alice'))
   return { alice, bob }
-}
-
-/** Waits until the page has logged this, and takes it and what came before out of the log. */
-async function logged(page: Page, entry: string): Promise<void> {
-  await page.waitForFunction(entry => me.log.includes(entry), entry)
-  await page.evaluate(entry => me.log.splice(0, me.log.indexOf(entry) + 1), entry)
 }
 
 function read(page: Page, identity = 'alice') {
