@@ -1,0 +1,18 @@
+/*
+ * y-websocket takes 4400-4499 as final, as HTTP's 4xx: it stops and says so. After every other code it tries again.
+ */
+
+export const GOING_AWAY = 1001
+export const INTERNAL_ERROR = 1011
+export const MALFORMED = 4400
+export const TOO_LARGE = 4413
+
+/** What a client sent cannot be accepted: its connection is closed with this code and message. */
+export class Refusal extends Error {
+  readonly code: number
+
+  constructor(code: number, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.code = code
+  }
+}

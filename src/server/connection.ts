@@ -1,0 +1,135 @@
+import type { WebSocket } from 'ws'
+import type { AwarenessPeer } from './awareness-relay.ts'
+import { INTERNAL_ERROR, MALFORMED, Refusal } from './close-codes.ts'
+import type { ServerContext } from './options.ts'
+import { decodeMessage, type Message, noOpMessage } from './protocol.ts'
+
+export interface ConnectionListener {
+  /** May throw a `Refusal`, which closes the connection. */
+  onMessage(message: Message): void
+  /** Called once: nothing comes from this connection any more, and nothing can be sent. */
+  onEnd(): void
+}
+
+/** One client in one room. Reads nothing until `start()`. */
+export class Connection implements AwarenessPeer {
+  readonly #socket: WebSocket
+  readonly #context: ServerContext
+  readonly #room: string
+  #listener: ConnectionListener | undefined
+  #uncommitted = 0
+  #sentAtMs: number
+  #heardAtMs: number
+  #pingedAtMs: number | undefined
+  #isDeaf = false
+  #isEnded = false
+
+  constructor(socket: WebSocket, context: ServerContext, room: string) {
+    this.#socket = socket
+    this.#context = context
+    this.#room = room
+    this.#sentAtMs = this.#heardAtMs = context.clock.now()
+    socket.on('pong', () => this.#hear())
+    socket.on('close', () => this.#end())
+    // Broken frames and messages over the limit; `close` follows.
+    socket.on('error', error => this.#warn(error.message))
+    socket.pause()
+  }
+
+  start(listener: ConnectionListener): void {
+    this.#listener = listener
+    if (this.#isEnded) listener.onEnd()
+    this.#socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary))
+    this.#socket.resume()
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.#isEnded) return
+    if (this.#socket.bufferedAmount > this.#context.limits.maxBacklog) {
+      this.#cut('reads too slowly')
+    } else {
+      this.#socket.send(frame)
+      this.#sentAtMs = this.#context.clock.now()
+    }
+  }
+
+  /** Counts bytes that wait to become durable (negative: that wait no longer); with too many, reading stops. */
+  hold(bytes: number): void {
+    const { maxUncommitted } = this.#context.limits
+    const wasFull = this.#uncommitted > maxUncommitted
+    this.#uncommitted += bytes
+    const isFull = this.#uncommitted > maxUncommitted
+    if (isFull && !wasFull) this.#socket.pause()
+    if (wasFull && !isFull) this.#socket.resume()
+  }
+
+  probe(): void {
+    if (this.#isEnded || this.#pingedAtMs !== undefined) return
+    this.#pingedAtMs = this.#context.clock.now()
+    this.#socket.ping()
+  }
+
+  sweep(nowMs: number): void {
+    const { pingAfterMs, pongWithinMs, quietMs } = this.#context.timings
+    if (this.#pingedAtMs !== undefined && nowMs - this.#pingedAtMs >= pongWithinMs) {
+      this.#cut('does not answer')
+    }
+    if (nowMs - this.#heardAtMs >= pingAfterMs) this.probe()
+    if (nowMs - this.#sentAtMs >= quietMs) this.send(noOpMessage)
+  }
+
+  /** Takes no more messages; what was taken goes on its way. */
+  stopReading(): void {
+    this.#isDeaf = true
+  }
+
+  /** `reason` goes over the wire: at most 123 bytes. */
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason)
+    // A paused socket would not see the other side's confirmation.
+    this.#socket.resume()
+    this.#end()
+  }
+
+  #receive(data: Uint8Array, isBinary: boolean): void {
+    if (this.#isEnded || this.#isDeaf) return
+    this.#hear()
+    try {
+      if (!isBinary) throw new Refusal(MALFORMED, 'text message; this protocol is binary')
+      this.#listener?.onMessage(decodeMessage(data))
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  #refuse(error: unknown): void {
+    if (error instanceof Refusal) {
+      this.#warn(error.message, ...(error.cause === undefined ? [] : [error.cause]))
+      this.close(error.code, error.message)
+    } else {
+      this.#context.log.error(`${this.#room}: cannot handle a message`, error)
+      this.close(INTERNAL_ERROR, 'internal error')
+    }
+  }
+
+  #hear(): void {
+    this.#heardAtMs = this.#context.clock.now()
+    this.#pingedAtMs = undefined
+  }
+
+  #cut(why: string): void {
+    this.#warn(`${why}; cut off`)
+    this.#socket.terminate()
+    this.#end()
+  }
+
+  #end(): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#listener?.onEnd()
+  }
+
+  #warn(message: string, ...details: unknown[]): void {
+    this.#context.log.warn(`${this.#room}: a connection: ${message}`, ...details)
+  }
+}

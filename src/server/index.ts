@@ -1,0 +1,7 @@
+export { ConversationsError, type ErrorCode, type StorageFailure } from '../base/errors.ts'
+export type { ServerHealth } from './http.ts'
+export type { DocumentLog, StoredDocument } from './log/document-log.ts'
+export { type LevelLog, levelLog } from './log/level-log.ts'
+export { memoryLog } from './log/memory-log.ts'
+export type { Logger, ServerLimits, ServerOptions, ServerTimings } from './options.ts'
+export { type ConversationsServer, createServer } from './server.ts'

@@ -1,0 +1,97 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Clock } from '../base/clock.ts'
+import type { DocumentLog } from './log/document-log.ts'
+
+export interface ServerOptions {
+  /** 1234 if not given; 0 takes a free one. */
+  port?: number
+  /** A loopback address, as there is no authentication; `127.0.0.1` if not given. */
+  host?: string
+  /** A directory, or a log of your own; documents are only in memory if not given. `close()` closes it. */
+  storage?: string | DocumentLog
+  /**
+   * Takes WebSocket upgrades from this server instead of one of our own, and leaves its plain HTTP alone. One
+   * that does not listen yet is made to listen on `host` and `port`, and is closed by `close()`.
+   */
+  server?: Server
+  /** Answers plain HTTP requests other than `/health`, on our own server. */
+  serve?: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
+  /** The console if not given. */
+  log?: Logger
+  limits?: Partial<ServerLimits>
+  timings?: Partial<ServerTimings>
+  /** For tests. */
+  clock?: Clock
+}
+
+export interface Logger {
+  info(message: string, ...details: unknown[]): void
+  warn(message: string, ...details: unknown[]): void
+  error(message: string, ...details: unknown[]): void
+}
+
+export interface ServerLimits {
+  /** Bytes of one message; a larger one closes its connection with 1009. */
+  maxPayload: number
+  /** Bytes of a room's name in UTF-8. */
+  maxRoomName: number
+  /** Bytes that may wait to be read by a client; one that is slower is cut off. */
+  maxBacklog: number
+  /** Bytes of a client's updates that may wait to become durable; more are not read from its socket. */
+  maxUncommitted: number
+  /** Characters of one awareness state in JSON; a larger one closes its connection with 4413. */
+  maxAwarenessState: number
+  /** Awareness states a connection may hold; further ones are ignored. */
+  maxAwarenessClients: number
+  /** Updates of one document in the log before they are folded into a snapshot. */
+  maxLogLength: number
+}
+
+export const defaultLimits: ServerLimits = {
+  maxPayload: 16 * 2 ** 20,
+  maxRoomName: 512,
+  maxBacklog: 16 * 2 ** 20,
+  maxUncommitted: 4 * 2 ** 20,
+  maxAwarenessState: 16 * 2 ** 10,
+  maxAwarenessClients: 32,
+  maxLogLength: 1_000,
+}
+
+export interface ServerTimings {
+  /** Awareness changes of this long are sent together. */
+  awarenessWindowMs: number
+  /** Awareness renewals that change nothing are sent together this often. */
+  renewalMs: number
+  /** A client that has not renewed its awareness state for this long is asked to; clients do it each 15 to 18 s. */
+  overdueMs: number
+  /** A connection that was sent nothing for this long gets an empty awareness message: y-websocket gives up after 30 s. */
+  quietMs: number
+  /** A connection that was not heard for this long is pinged. */
+  pingAfterMs: number
+  /** A connection that has not answered a ping after this long is cut off. */
+  pongWithinMs: number
+  /** How often the above, except the first, are looked at. */
+  sweepMs: number
+  /** How long `close()` waits for clients to confirm. */
+  closeWithinMs: number
+}
+
+export const defaultTimings: ServerTimings = {
+  awarenessWindowMs: 25,
+  renewalMs: 5_000,
+  overdueMs: 18_500,
+  quietMs: 10_000,
+  pingAfterMs: 20_000,
+  pongWithinMs: 8_000,
+  sweepMs: 2_500,
+  closeWithinMs: 2_000,
+}
+
+/** What everything inside a server shares. */
+export interface ServerContext {
+  readonly storage: DocumentLog
+  readonly log: Logger
+  readonly limits: ServerLimits
+  readonly timings: ServerTimings
+  readonly clock: Clock
+}

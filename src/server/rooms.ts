@@ -1,0 +1,59 @@
+import type { WebSocket } from 'ws'
+import { Refusal } from './close-codes.ts'
+import { Connection } from './connection.ts'
+import type { ServerContext } from './options.ts'
+import { Room } from './room.ts'
+import { roomNameOf } from './room-name.ts'
+
+/** The rooms that are in memory: those with connections, or with updates on their way to the log. */
+export class Rooms {
+  readonly #context: ServerContext
+  readonly #rooms = new Map<string, Room>()
+
+  constructor(context: ServerContext) {
+    this.#context = context
+  }
+
+  get count(): number {
+    return this.#rooms.size
+  }
+
+  get connectionCount(): number {
+    let count = 0
+    for (const room of this.#rooms.values()) count += room.connectionCount
+    return count
+  }
+
+  accept(socket: WebSocket, requestUrl: string): void {
+    try {
+      const name = roomNameOf(requestUrl, this.#context.limits.maxRoomName)
+      this.#open(name).join(new Connection(socket, this.#context, name))
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      // After the handshake, because y-websocket does not see why a handshake fails, and would try for ever.
+      socket.on('error', () => {})
+      socket.close(error.code, error.message)
+    }
+  }
+
+  sweep(): void {
+    const nowMs = this.#context.clock.now()
+    for (const room of [...this.#rooms.values()]) room.sweep(nowMs)
+  }
+
+  async drain(): Promise<void> {
+    await Promise.all([...this.#rooms.values()].map(room => room.drain()))
+  }
+
+  #open(name: string): Room {
+    let room = this.#rooms.get(name)
+    if (!room) {
+      const opened = new Room(name, this.#context, () => {
+        if (this.#rooms.get(name) === opened) this.#rooms.delete(name)
+      })
+      this.#rooms.set(name, opened)
+      room = opened
+    }
+    return room
+  }
+}

@@ -1,0 +1,141 @@
+import { once } from 'node:events'
+import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import { systemClock } from '../base/clock.ts'
+import { httpHandler, refuseUpgrade, type ServerHealth } from './http.ts'
+import { levelLog } from './log/level-log.ts'
+import { memoryLog } from './log/memory-log.ts'
+import { checkLoopback, isLoopback, isLoopbackOrigin } from './loopback.ts'
+import { defaultLimits, defaultTimings, type ServerContext, type ServerOptions } from './options.ts'
+import { Rooms } from './rooms.ts'
+
+/** A server that listens. */
+export interface ConversationsServer {
+  /** For clients: `ws://127.0.0.1:1234`; plain HTTP is on the same host and port. */
+  readonly url: string
+  readonly port: number
+  health(): ServerHealth
+  /** Stops accepting, makes durable and sends what was received, closes all connections with 1001, then the storage. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a server that keeps Yjs documents and carries them between clients that speak the protocol of y-websocket;
+ * the room is the URL's path. An update is durable before anybody sees it. There is no authentication yet, so it
+ * serves this machine only.
+ *
+ * @throws ConversationsError `unsupported` if it would listen on another host than this one; `storage` if the
+ *   directory cannot be opened
+ */
+export async function createServer(options: ServerOptions = {}): Promise<ConversationsServer> {
+  const { host = '127.0.0.1', port = 1234, server, log = console } = options
+  checkLoopback(host)
+  if (server?.listening) checkLoopback(hostOf(server))
+
+  const context: ServerContext = {
+    storage: await openStorage(options.storage),
+    log,
+    limits: { ...defaultLimits, ...options.limits },
+    timings: { ...defaultTimings, ...options.timings },
+    clock: options.clock ?? systemClock,
+  }
+  const rooms = new Rooms(context)
+  const health = (): ServerHealth => ({
+    status: 'ok',
+    rooms: rooms.count,
+    connections: rooms.connectionCount,
+  })
+  const http = server ?? createHttpServer(httpHandler(health, options))
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: context.limits.maxPayload,
+    perMessageDeflate: false,
+  })
+
+  let closed: Promise<void> | undefined
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const refusal = closed ? '503 Service Unavailable' : checkUpgrade(request)
+    if (refusal) return refuseUpgrade(socket, refusal)
+    sockets.handleUpgrade(request, socket, head, webSocket =>
+      rooms.accept(webSocket, request.url ?? '/'),
+    )
+  }
+  http.on('upgrade', onUpgrade)
+
+  const isOurs = !http.listening
+  try {
+    if (isOurs) await listen(http, port, host)
+  } catch (error) {
+    http.off('upgrade', onUpgrade)
+    await context.storage.close()
+    throw error
+  }
+  const cancelSweep = repeat(context, () => rooms.sweep())
+  const address = http.address() as AddressInfo
+  const url = `ws://${formatHost(isOurs ? host : address.address)}:${address.port}`
+  log.info(`y-conversations server on ${url}: no authentication yet, so for this machine only`)
+
+  async function shutDown(): Promise<void> {
+    if (isOurs) http.close()
+    await rooms.drain()
+    await endSockets(sockets, context)
+    cancelSweep()
+    http.off('upgrade', onUpgrade)
+    if (isOurs) http.closeAllConnections()
+    await context.storage.close()
+  }
+
+  return {
+    url,
+    port: address.port,
+    health,
+    close: () => {
+      closed ??= shutDown()
+      return closed
+    },
+  }
+}
+
+async function openStorage(storage: ServerOptions['storage']) {
+  if (storage === undefined) return memoryLog()
+  return typeof storage === 'string' ? levelLog(storage) : storage
+}
+
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  server.listen(port, host)
+  await once(server, 'listening')
+}
+
+/** What to answer instead of upgrading, if anything. */
+function checkUpgrade({ socket, headers }: IncomingMessage): string | undefined {
+  // Also when a server that we were given listens elsewhere too, and when a page from the web connects to localhost.
+  const isLocal = isLoopback(socket.remoteAddress ?? '') && isLoopbackOrigin(headers.origin)
+  return isLocal ? undefined : '403 Forbidden'
+}
+
+function repeat({ clock, timings }: ServerContext, callback: () => void): () => void {
+  let cancel = clock.setTimeout(run, timings.sweepMs)
+  function run() {
+    callback()
+    cancel = clock.setTimeout(run, timings.sweepMs)
+  }
+  return () => cancel()
+}
+
+/** Resolves when all sockets are closed; those that do not confirm in time are cut off. */
+async function endSockets(sockets: WebSocketServer, { clock, timings }: ServerContext) {
+  const cancel = clock.setTimeout(() => {
+    for (const socket of sockets.clients) socket.terminate()
+  }, timings.closeWithinMs)
+  await Promise.all([...sockets.clients].map(socket => once(socket, 'close')))
+  cancel()
+}
+
+function hostOf(server: Server): string {
+  const address = server.address()
+  return typeof address === 'object' && address ? address.address : String(address)
+}
+
+const formatHost = (host: string) => (host.includes(':') ? `[${host}]` : host)

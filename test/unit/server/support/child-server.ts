@@ -1,0 +1,50 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { onTestFinished } from 'vitest'
+
+const root = fileURLToPath(new URL('../../../../', import.meta.url))
+
+const main = `
+  import { createServer } from './src/server/index.ts'
+  const log = { info() {}, warn() {}, error: console.error }
+  const { url } = await createServer({ port: 0, storage: process.argv[2], log })
+  process.send(url)
+`
+
+/** Bundles a program that serves a directory, for a Node that does not run TypeScript; returns its path. */
+export async function bundleServer(): Promise<string> {
+  // Inside `node_modules`, so that it finds the packages.
+  const directory = `${root}node_modules/.cache/y-conversations`
+  await mkdir(directory, { recursive: true })
+  const outfile = `${directory}/server-${process.pid}.mjs`
+  await build({
+    stdin: { contents: main, resolveDir: root, loader: 'ts' },
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+  })
+  return outfile
+}
+
+/** Serves the directory from a process of its own, which is killed with the test. */
+export async function startChild(program: string, directory: string) {
+  const child: ChildProcess = spawn(process.execPath, [program, directory], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  const exited = once(child, 'exit')
+  const kill = async () => {
+    child.kill('SIGKILL')
+    await exited
+  }
+  onTestFinished(kill)
+  const [url] = (await Promise.race([
+    once(child, 'message'),
+    exited.then(([code]) => Promise.reject(new Error(`The server exited with ${code}`))),
+  ])) as [string]
+  return { url, kill }
+}
