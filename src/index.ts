@@ -23,7 +23,12 @@ export { User, type UserEvents, type UserUpdate, type UserUpdateReason } from '.
 export type { ParticipantBindings, ParticipantUpdateReason } from './schema/participant-entry.ts'
 export type { ParticipantBinding } from './schema/participant-record.ts'
 export { type BroadcastChannelOptions, broadcastChannel } from './sync/broadcast-channel.ts'
-export { type IndexeddbOptions, indexeddb } from './sync/indexeddb.ts'
+export {
+  clearIndexeddb,
+  type IndexeddbOptions,
+  indexeddb,
+  persistStorage,
+} from './sync/indexeddb.ts'
 export {
   CONNECTION_LOST,
   type Persistence,
