@@ -93,15 +93,22 @@ function enumerate(items: string[]): string {
 }
 
 function describe(value: unknown): string {
-  if (typeof value === 'string') {
-    return value.length > 100
-      ? `"${value.slice(0, 100)}…" (${value.length} characters)`
-      : `"${value}"`
-  }
-  if (value === null) return 'null'
-  if (typeof value === 'object') {
-    const name = value.constructor?.name
+  if (typeof value === 'function' || typeof value === 'symbol') return typeof value
+  if (typeof value === 'object' && value !== null) {
+    const name = className(value)
     return name === 'Object' ? 'object' : `instance of ${name}`
   }
-  return typeof value === 'function' || typeof value === 'symbol' ? typeof value : String(value)
+  const text = String(value)
+  const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text
+  if (typeof value !== 'string') return shown
+  return shown === text ? `"${text}"` : `"${shown}" (${text.length} characters)`
+}
+
+/** Total: an object may call anything its constructor, or have none. */
+function className(value: object): string {
+  try {
+    return String(value.constructor.name) || 'Object'
+  } catch {
+    return 'Object'
+  }
 }

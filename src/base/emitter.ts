@@ -29,11 +29,7 @@ export class Emitter<E extends EventMap<E>> {
   }
 
   off<K extends keyof E>(event: K, listener: E[K]): this {
-    const list = this.#registrations?.get(event)
-    const index = list?.findLastIndex(({ listener: known }) => known === (listener as unknown))
-    if (list && index !== undefined && index >= 0) {
-      this.#set(event, list.toSpliced(index, 1))
-    }
+    this.#remove(event, ({ listener: known }) => known === (listener as unknown))
     return this
   }
 
@@ -78,19 +74,25 @@ export class Emitter<E extends EventMap<E>> {
     const list = this.#registrations?.get(event)
     if (!list) return false
     for (const registration of list) {
-      if (registration.once) this.off(event, registration.listener as unknown as E[K])
+      // Gone already if the event came again while it was told.
+      if (registration.once && !this.#remove(event, known => known === registration)) continue
       callSafely(registration.listener, args)
     }
     return true
   }
 
   #add<K extends keyof E>(event: K, listener: E[K], once: boolean): this {
-    if (typeof listener !== 'function') {
-      throw new TypeError(`The listener of "${String(event)}" must be a function`)
-    }
+    assertFunction(event, listener)
     const list = this.#registrations?.get(event) ?? []
     this.#set(event, [...list, { listener: listener as unknown as AnyListener, once }])
     return this
+  }
+
+  #remove(event: keyof E, matches: (registration: Registration) => boolean): boolean {
+    const list = this.#registrations?.get(event) ?? []
+    const index = list.findLastIndex(matches)
+    if (index >= 0) this.#set(event, list.toSpliced(index, 1))
+    return index >= 0
   }
 
   #set(event: keyof E, list: Registration[]): void {
@@ -100,11 +102,17 @@ export class Emitter<E extends EventMap<E>> {
   }
 
   #replay<K extends keyof E>(event: K, listener: E[K]): boolean {
+    assertFunction(event, listener)
     const args = this.#lastArgs?.get(event)
     if (!args) return false
     callSafely(listener as unknown as AnyListener, args)
     return true
   }
+}
+
+function assertFunction(event: PropertyKey, listener: unknown): void {
+  if (typeof listener === 'function') return
+  throw new TypeError(`The listener of "${String(event)}" must be a function`)
 }
 
 /** Calls a function of the app; whatever it throws is reported, not passed on. */
