@@ -34,6 +34,9 @@ export interface AttributeChanges {
   readonly delete: Path[]
 }
 
+/** Positions grow by a digit with every six inserts right after the same element. */
+const MAX_SEGMENT = 256
+
 interface Node {
   /** What an entry or the initial value says of this very node. */
   own: JSONValue | undefined
@@ -169,6 +172,8 @@ class Differ {
   }
 
   #writeElements(path: Path, node: Node, next: JSONValue[]): void {
+    const { set, delete: deleted } = this.#changes
+    const [setBefore, deletedBefore] = [set.length, deleted.length]
     this.#settleKind(path, node, [], next.length)
     const current = liveChildren(node, '#')
     const hunks = diff(distinct(current.map(([, , value]) => value)), distinct(next))
@@ -179,6 +184,13 @@ class Differ {
       this.#writeHunk(path, current, index, removed, next.slice(start, start + insert.length))
       inserted += insert.length - remove.length
     }
+    // Thousands of inserts at one place, or forged neighbours: number all elements anew.
+    const isTooLong = (entry: AttributeEntry) =>
+      (entry.path[path.length]?.length ?? 0) > MAX_SEGMENT
+    if (!set.slice(setBefore).some(isTooLong)) return
+    set.length = setBefore
+    deleted.length = deletedBefore
+    this.#replace(path, node, next)
   }
 
   /** Containers that change in place stay the same element; anything else is removed and inserted. */
@@ -191,23 +203,34 @@ class Differ {
   ): void {
     const stays = (i: number) =>
       i < insert.length && i < removed.length && sameContainer(removed[i]?.[2], insert[i])
-    let left = current[index - 1]?.[0].slice(1)
-    for (let i = 0; i < Math.max(removed.length, insert.length); i++) {
+    const positionAt = (i: number) => current[i]?.[0].slice(1)
+    let left = positionAt(index - 1)
+    for (let i = 0; i < Math.max(removed.length, insert.length); ) {
       const old = removed[i]
       if (old && stays(i)) {
         this.write([...path, old[0]], old[1], insert[i] as JSONValue)
-        left = old[0].slice(1)
+        left = positionAt(index + i)
+        i++
         continue
       }
-      if (old) this.#remove([...path, old[0]], old[1])
-      const value = insert[i]
-      if (value === undefined) continue
-      let following = Math.min(i + 1, removed.length)
-      while (following < removed.length && !stays(following)) following++
-      const right = current[index + following]?.[0].slice(1)
-      left = between(left, right, this.#suffix)
-      this.#put([...path, `#${left}`], value)
+      let end = i + 1
+      while (end < Math.max(removed.length, insert.length) && !stays(end)) end++
+      for (const [segment, node] of removed.slice(i, end)) this.#remove([...path, segment], node)
+      const right = positionAt(index + Math.min(end, removed.length))
+      left = this.#insert(path, left, right, insert.slice(i, end))
+      i = end
     }
+  }
+
+  #insert(
+    path: Path,
+    left: string | undefined,
+    right: string | undefined,
+    values: JSONValue[],
+  ): string | undefined {
+    const positions = between(left, right, values.length, this.#suffix)
+    for (const [i, value] of values.entries()) this.#put([...path, `#${positions[i]}`], value)
+    return positions.at(-1) ?? left
   }
 
   /** Makes the node say itself what kind it is where its members could all vanish and show something else. */
@@ -250,11 +273,7 @@ class Differ {
   /** Writes a value where nothing is. */
   #put(path: Path, value: JSONValue): void {
     if (Array.isArray(value) && value.length > 0) {
-      let position: string | undefined
-      for (const element of value) {
-        position = between(position, undefined, this.#suffix)
-        this.#put([...path, `#${position}`], element)
-      }
+      this.#insert(path, undefined, undefined, value)
     } else if (isObject(value) && Object.keys(value).length > 0) {
       for (const [name, member] of Object.entries(value)) this.#put([...path, `.${name}`], member)
     } else {

@@ -8,9 +8,10 @@ import {
   parseSlotKey,
   ROOTS,
   slotKey,
+  timeAfter,
   WHOLE,
 } from './format.ts'
-import { advance, type Horizon, join, lastReadIndex, rewind } from './horizon.ts'
+import { advance, equalHorizon, type Horizon, join, lastReadIndex, rewind } from './horizon.ts'
 import { decodeHorizon, encodeHorizon } from './horizon-codec.ts'
 import { ParticipantEntry, type ParticipantSnapshot } from './participant-entry.ts'
 import { byAge, decodeRecord, encodeRecord, type ParticipantBinding } from './participant-record.ts'
@@ -30,8 +31,10 @@ export interface ConversationChanges {
   readonly whole: boolean
 }
 
+/** A participant before the transaction. */
 interface Touched {
-  mask: number
+  readonly horizon: Horizon
+  readonly dateUpdated: number
   /** Set when more than the horizon was touched. */
   before: { readonly snapshot: ParticipantSnapshot | undefined } | undefined
 }
@@ -48,7 +51,7 @@ export interface Creation {
  * transaction is told of once, after all of it has been taken over.
  */
 export class ConversationDocument {
-  readonly entries = new Map<string, ParticipantEntry>()
+  readonly entries: Map<string, ParticipantEntry> = new Map()
   readonly whole: WholeEntity
   readonly #doc: Y.Doc
   readonly #onChanges: (changes: ConversationChanges) => void
@@ -185,17 +188,27 @@ export class ConversationDocument {
   setParticipantAttributes(entry: ParticipantEntry, next: JSONValue, now: number): void {
     const current = { initial: entry.initialAttributes(), entries: entry.liveAttributes() }
     const incarnation = entry.records[0]?.incarnation ?? 0
-    const stamp = { time: stampOf(entry, now), incarnation, writer: this.writer }
+    const stamp = { time: timeAfter(entry.dateUpdated, now), incarnation, writer: this.writer }
     writeAttributes(this.#attributes, entry.key, current, next, stamp)
   }
 
   setRole(entry: ParticipantEntry, roleSid: string, now: number): void {
-    if (entry.roleSid !== roleSid) this.#roles.set(entry.key, [roleSid, stampOf(entry, now)])
+    if (entry.roleSid === roleSid) return
+    const incarnation = entry.records[0]?.incarnation
+    this.#roles.set(entry.key, [roleSid, timeAfter(entry.dateUpdated, now), incarnation])
   }
 
   /** Raises a participant's horizon in memory only, and tells; says whether it moved. */
   advanceHorizon(entry: ParticipantEntry, index: number, now: number): boolean {
-    const mask = entry.setHorizon(advance(entry.horizon, { index }, stampOf(entry, now)))
+    const { horizon, dateUpdated } = entry
+    const time = timeAfter(dateUpdated, now)
+    // Where forged histories left no epoch to raise, a new one begins.
+    entry.setHorizon(
+      horizon.live.length > 0
+        ? advance(horizon, { index }, time)
+        : rewind(horizon, this.writer, index, time),
+    )
+    const mask = entry.horizonReasons(horizon, dateUpdated)
     if (mask === 0) return false
     this.#onChanges({ joined: [], left: [], updated: [[entry, mask]], whole: false })
     return true
@@ -204,12 +217,15 @@ export class ConversationDocument {
   /** Moves a horizon back, in a new epoch (-1 = nothing read); says whether it moved. */
   rewindHorizon(entry: ParticipantEntry, index: number, now: number): boolean {
     if ((lastReadIndex(entry.horizon) ?? -1) <= index) return false
-    this.#writeHorizon(entry, rewind(entry.horizon, this.writer, index, stampOf(entry, now)))
+    const time = timeAfter(entry.dateUpdated, now)
+    this.#writeHorizon(entry, rewind(entry.horizon, this.writer, index, time))
     return true
   }
 
-  /** Writes the horizon as it is in memory. */
+  /** Writes the horizon as it is in memory, unless it is written already. */
   writeHorizon(entry: ParticipantEntry): void {
+    const written = decodeHorizon(this.#horizons.get(slotKey(entry.key, this.writer)))
+    if (written && equalHorizon(written, entry.horizon)) return
     this.#writeHorizon(entry, entry.horizon)
   }
 
@@ -250,8 +266,8 @@ export class ConversationDocument {
     const entry = this.entry(key)
     if (isChange) this.#touch(entry)
     const stored = this.#roles.get(key)
-    const [sid, time] = Array.isArray(stored) ? stored : []
-    entry.role = typeof sid === 'string' && isTime(time) ? { sid, time } : undefined
+    const [sid, time, incarnation] = Array.isArray(stored) ? stored : []
+    entry.role = typeof sid === 'string' && isTime(time) ? { sid, time, incarnation } : undefined
   }
 
   #readAttribute(key: string, isChange = false): void {
@@ -280,18 +296,24 @@ export class ConversationDocument {
       return
     }
     entry.slots.add(slot.writer)
-    const mask = entry.setHorizon(join(entry.horizon, horizon))
-    if (isChange && mask !== 0) {
-      const touched = this.#touched.get(entry)
-      if (touched) touched.mask |= mask
-      else this.#touched.set(entry, { mask, before: undefined })
-    }
+    const joined = join(entry.horizon, horizon)
+    if (joined === entry.horizon) return
+    if (isChange) this.#remember(entry)
+    entry.setHorizon(joined)
   }
 
   #touch(entry: ParticipantEntry): void {
-    const touched = this.#touched.get(entry)
-    if (touched?.before) return
-    this.#touched.set(entry, { mask: touched?.mask ?? 0, before: { snapshot: entry.capture() } })
+    this.#remember(entry).before ??= { snapshot: entry.capture() }
+  }
+
+  #remember(entry: ParticipantEntry): Touched {
+    let touched = this.#touched.get(entry)
+    if (!touched) {
+      const { horizon, dateUpdated } = entry
+      touched = { horizon, dateUpdated, before: undefined }
+      this.#touched.set(entry, touched)
+    }
+    return touched
   }
 
   #touchWhole(): void {
@@ -306,21 +328,17 @@ export class ConversationDocument {
       updated: [],
       whole: this.#wholeTouched,
     }
-    for (const [entry, { mask, before }] of this.#touched) {
+    for (const [entry, { horizon, dateUpdated, before }] of this.#touched) {
       const wasPresent = before ? before.snapshot !== undefined : entry.isPresent
-      const all = before ? mask | entry.derive(before.snapshot) : mask
+      const derived = before ? entry.derive(before.snapshot) : 0
+      const mask = derived | entry.horizonReasons(horizon, dateUpdated)
       if (entry.isPresent && !wasPresent) changes.joined.push(entry)
       else if (!entry.isPresent && wasPresent) changes.left.push(entry)
-      else if (entry.isPresent && all !== 0) changes.updated.push([entry, all])
+      else if (entry.isPresent && mask !== 0) changes.updated.push([entry, mask])
     }
     this.#touched.clear()
     this.#wholeTouched = false
     if (changes.whole) this.whole.refresh()
     this.#onChanges(changes)
   }
-}
-
-/** Times of one participant only grow, whatever the clocks, so that every change shows in `dateUpdated`. */
-function stampOf(entry: ParticipantEntry, now: number): number {
-  return Math.max(now, entry.dateUpdated + 1)
 }

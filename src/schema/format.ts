@@ -68,5 +68,13 @@ export function parseParticipantKey(
 
 /** A time in a document: ms since 1970 as some device had it. Nothing is ordered or merged by it. */
 export function isTime(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && Math.abs(value) <= 8.64e15
+  return typeof value === 'number' && Math.abs(value) <= MAX_TIME
+}
+
+/** Later times cannot be told apart from the next millisecond, or be encoded: the year 128,000. */
+export const MAX_TIME = 4e15
+
+/** The time of a change: what belongs together only grows newer, whatever the clocks, so that every change shows. */
+export function timeAfter(newest: number, now: number): number {
+  return Math.min(Math.max(now, newest + 1), MAX_TIME)
 }

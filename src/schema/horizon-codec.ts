@@ -1,5 +1,6 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
+import { MAX_TIME } from './format.ts'
 import { byDot, type Epoch, type Horizon, isPlain, type Writer } from './horizon.ts'
 
 /*
@@ -9,14 +10,16 @@ import { byDot, type Epoch, type Horizon, isPlain, type Writer } from './horizon
  *   full:   0, counts(seen), varUint(epochs), epochs × [varUint(writer), varUint(n), varUint(index + 1), counts(tail)], time
  *   counts: varUint(size), size × [varUint(writer), varUint(n)]
  *   time:   the rest of the bytes, little-endian: ms since 2025, zigzag (5 bytes until 2042)
+ *
+ * Integers beyond 2^53 - 1 make it unreadable.
  */
 
 const EPOCH_MS = Date.UTC(2025, 0, 1)
 
 export function encodeHorizon(horizon: Horizon): Uint8Array {
   const encoder = encoding.createEncoder()
-  const first = horizon.live[0] as Epoch
-  if (isPlain(horizon) && first.index >= 0) {
+  const [first] = horizon.live
+  if (first && first.index >= 0 && isPlain(horizon)) {
     encoding.writeVarUint(encoder, first.index + 1)
   } else {
     encoding.writeVarUint(encoder, 0)
@@ -41,29 +44,24 @@ export function decodeHorizon(value: unknown): Horizon | undefined {
   if (!(value instanceof Uint8Array)) return undefined
   const decoder = decoding.createDecoder(value)
   try {
-    const first = decoding.readVarUint(decoder)
-    if (first > 0) {
-      const live = [{ writer: 0, n: 0, index: first - 1 }]
+    const first = readIndex(decoder)
+    if (first >= 0) {
+      const live = [{ writer: 0, n: 0, index: first }]
       return { live, seen: NONE, time: readTime(decoder) }
     }
     const seen = readCounts(decoder)
     const live: Epoch[] = []
-    for (let count = decoding.readVarUint(decoder); count > 0; count--) {
-      const writer = decoding.readVarUint(decoder)
-      const n = decoding.readVarUint(decoder)
-      const index = decoding.readVarUint(decoder) - 1
+    for (let count = readInteger(decoder); count > 0; count--) {
+      const writer = readInteger(decoder)
+      const n = readInteger(decoder)
+      const index = readIndex(decoder)
       const tail = readCounts(decoder)
       // Lawful states have seen what lives; anything else would break the algebra.
       if (n > (seen.get(writer) ?? 0) || (n === 0 && writer !== 0)) return undefined
       live.push(tail.size > 0 ? { writer, n, index, tail } : { writer, n, index })
     }
     live.sort(byDot)
-    if (
-      live.length === 0 ||
-      live.some((epoch, i) => i > 0 && byDot(epoch, live[i - 1] as Epoch) === 0)
-    ) {
-      return undefined
-    }
+    if (live.some((epoch, i) => i > 0 && byDot(epoch, live[i - 1] as Epoch) === 0)) return undefined
     return { live, seen, time: readTime(decoder) }
   } catch {
     return undefined
@@ -83,10 +81,23 @@ function writeCounts(encoder: encoding.Encoder, counts = NONE): void {
 // A forged size cannot make this run long: reading past the end throws.
 function readCounts(decoder: decoding.Decoder): ReadonlyMap<Writer, number> {
   const counts = new Map<Writer, number>()
-  for (let size = decoding.readVarUint(decoder); size > 0; size--) {
-    counts.set(decoding.readVarUint(decoder), decoding.readVarUint(decoder))
+  for (let size = readInteger(decoder); size > 0; size--) {
+    counts.set(readInteger(decoder), readInteger(decoder))
   }
   return counts
+}
+
+function readIndex(decoder: decoding.Decoder): number {
+  return assertSafe(decoding.readVarUint(decoder) - 1)
+}
+
+function readInteger(decoder: decoding.Decoder): number {
+  return assertSafe(decoding.readVarUint(decoder))
+}
+
+function assertSafe(integer: number): number {
+  if (!Number.isSafeInteger(integer)) throw new RangeError('integer out of range')
+  return integer
 }
 
 function readTime(decoder: decoding.Decoder): number {
@@ -94,6 +105,6 @@ function readTime(decoder: decoding.Decoder): number {
   for (let scale = 1; decoding.hasContent(decoder); scale *= 256) {
     zigzag += decoding.readUint8(decoder) * scale
   }
-  if (!Number.isSafeInteger(zigzag)) throw new RangeError('time out of range')
-  return EPOCH_MS + (zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2)
+  assertSafe(zigzag)
+  return Math.min(EPOCH_MS + (zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2), MAX_TIME)
 }

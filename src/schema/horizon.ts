@@ -24,7 +24,7 @@ export interface Epoch extends Reach {
 }
 
 export interface Horizon {
-  /** Epochs nobody who had seen them has superseded, sorted by dot; never empty. */
+  /** Epochs nobody who had seen them has superseded, sorted by dot; empty only where somebody forged what they saw. */
   readonly live: readonly Epoch[]
   /** For each writer the number of its rewinds that are taken into account. */
   readonly seen: ReadonlyMap<Writer, number>
@@ -56,17 +56,23 @@ export function join(a: Horizon, b: Horizon): Horizon {
     if (y.index <= x.index) return time === a.time ? a : { ...a, time }
     return { live: b.live, seen: NONE_SEEN, time }
   }
-  const live: Epoch[] = []
-  for (const epoch of a.live) {
-    const other = find(b.live, epoch)
-    if (other) live.push(raise(epoch, other))
-    else if (!hasSeen(b, epoch)) live.push(epoch)
-  }
-  for (const epoch of b.live) {
-    if (!find(a.live, epoch) && !hasSeen(a, epoch)) live.push(epoch)
-  }
-  const joined = { live: live.sort(byDot), seen: greater(a.seen, b.seen), time }
+  const joined = { live: joinLive(a, b), seen: greater(a.seen, b.seen), time }
   return equalHorizon(joined, a) ? a : joined
+}
+
+/** Side by side, as both are sorted: a forged horizon may have very many epochs. */
+function joinLive(a: Horizon, b: Horizon): Epoch[] {
+  const live: Epoch[] = []
+  for (let i = 0, j = 0; i < a.live.length || j < b.live.length; ) {
+    const [x, y] = [a.live[i], b.live[j]]
+    const order = x && y ? byDot(x, y) : x ? -1 : 1
+    if (x && y && order === 0) live.push(raise(x, y))
+    else if (x && order < 0 && !hasSeen(b, x)) live.push(x)
+    else if (y && order > 0 && !hasSeen(a, y)) live.push(y)
+    if (order <= 0) i++
+    if (order >= 0) j++
+  }
+  return live
 }
 
 /** Raises every live epoch to `reach`; the horizon itself when that changes nothing. */
@@ -101,8 +107,8 @@ export function equalHorizon(a: Horizon, b: Horizon): boolean {
 
 /** Only the initial epoch lives and no pending message is read: the usual case. */
 export function isPlain({ live, seen }: Horizon): boolean {
-  const first = live[0] as Epoch
-  return live.length === 1 && first.writer === 0 && first.tail === undefined && seen.size === 0
+  const [first] = live
+  return live.length === 1 && first?.writer === 0 && first.tail === undefined && seen.size === 0
 }
 
 export function byDot(a: Epoch, b: Epoch): number {
@@ -110,13 +116,9 @@ export function byDot(a: Epoch, b: Epoch): number {
 }
 
 function lowestIndex(live: readonly Epoch[]): number {
-  let lowest = (live[0] as Epoch).index
+  let lowest = live[0]?.index ?? -1
   for (const { index } of live) if (index < lowest) lowest = index
   return lowest
-}
-
-function find(live: readonly Epoch[], dot: Epoch): Epoch | undefined {
-  return live.find(epoch => byDot(epoch, dot) === 0)
 }
 
 /** Everybody has seen the initial epoch. */

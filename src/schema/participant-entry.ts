@@ -37,12 +37,12 @@ export class ParticipantEntry {
   /** Sorted by age; empty = not in the conversation. */
   records: readonly ParticipantRecord[] = []
   /** By key in the document. */
-  readonly overlay = new Map<string, StoredAttribute>()
-  role: { readonly sid: string; readonly time: number } | undefined
+  readonly overlay: Map<string, StoredAttribute> = new Map()
+  role: { readonly sid: string; readonly time: number; readonly incarnation: unknown } | undefined
   /** The join of all slots ever seen, whether they are still in the document or not. */
   horizon: Horizon = UNREAD
   /** Whose slots are in the document. */
-  readonly slots = new Set<Writer>()
+  readonly slots: Set<Writer> = new Set()
   /** Of the model; the schema does not look at it. */
   view: unknown
 
@@ -50,6 +50,8 @@ export class ParticipantEntry {
   dateCreated = 0
   /** The newest time among all that is said of the participant, in ms since 1970. */
   dateUpdated = 0
+  /** `''` where there is none. */
+  roleSid = ''
   #attributes: JSONValue | undefined
   #bindings: ParticipantBindings | undefined
 
@@ -67,10 +69,6 @@ export class ParticipantEntry {
 
   get type(): string {
     return parseParticipantKey(this.key)?.type ?? 'chat'
-  }
-
-  get roleSid(): string {
-    return this.role?.sid ?? ''
   }
 
   /** Frozen; the same object until it changes. */
@@ -94,7 +92,8 @@ export class ParticipantEntry {
   }
 
   initialAttributes(): JSONValue[] {
-    return this.records.flatMap(({ attributes }) => parseJson(attributes) ?? [])
+    const values = this.records.map(({ attributes }) => parseJson(attributes))
+    return values.filter(value => value !== undefined)
   }
 
   liveAttributes(): StoredAttribute[] {
@@ -137,31 +136,37 @@ export class ParticipantEntry {
     return mask
   }
 
-  /** Takes a joined horizon over; says which values differ as a mask. */
-  setHorizon(horizon: Horizon): number {
-    if (horizon === this.horizon) return 0
-    let mask = 0
-    if (lastReadIndex(horizon) !== lastReadIndex(this.horizon))
-      mask |= REASON_BIT.lastReadMessageIndex
-    if (horizon.time !== this.horizon.time) mask |= REASON_BIT.lastReadTimestamp
+  /** Takes a joined horizon over. */
+  setHorizon(horizon: Horizon): void {
     this.horizon = horizon
-    if (horizon.time > this.dateUpdated && this.isPresent) {
-      this.dateUpdated = horizon.time
-      mask |= REASON_BIT.dateUpdated
+    if (this.isPresent) this.dateUpdated = Math.max(this.dateUpdated, horizon.time)
+  }
+
+  /** Which values differ from what they were, as far as they come from the horizon, as a mask. */
+  horizonReasons(before: Horizon, dateUpdated: number): number {
+    const { horizon } = this
+    let mask = 0
+    if (horizon !== before) {
+      if (lastReadIndex(horizon) !== lastReadIndex(before)) mask |= REASON_BIT.lastReadMessageIndex
+      if (horizon.time !== before.time) mask |= REASON_BIT.lastReadTimestamp
     }
+    if (this.dateUpdated !== dateUpdated) mask |= REASON_BIT.dateUpdated
     return mask
   }
 
-  /** Derives the dates; the rest is derived when asked for. */
+  /** Derives the dates and the role; the rest is derived when asked for. */
   refresh(): void {
     const [oldest] = this.records
     if (!oldest) return
     this.dateCreated = oldest.dateCreated
-    let newest = Math.max(oldest.dateCreated, this.horizon.time, this.role?.time ?? 0)
+    const isLive = ({ incarnation }: { readonly incarnation: unknown }) =>
+      this.records.some(record => record.incarnation === incarnation)
+    const role = this.role && isLive(this.role) ? this.role : undefined
+    this.roleSid = role?.sid ?? ''
+    let newest = Math.max(this.horizon.time, role?.time ?? 0)
     for (const { dateCreated } of this.records) newest = Math.max(newest, dateCreated)
-    for (const { time, incarnation } of this.overlay.values()) {
-      if (this.records.some(record => record.incarnation === incarnation))
-        newest = Math.max(newest, time)
+    for (const entry of this.overlay.values()) {
+      if (isLive(entry)) newest = Math.max(newest, entry.time)
     }
     this.dateUpdated = newest
   }

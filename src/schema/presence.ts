@@ -18,12 +18,11 @@ export function decodePresence(state: unknown): Presence | undefined {
 
 /** Says it; keeps what an app has put beside it. Null = not here. */
 export function announcePresence(awareness: Awareness, presence: Presence | null): void {
-  if (presence === null) {
-    if (awareness.getLocalState() !== null) awareness.setLocalState(null)
-    return
-  }
-  const { typing: _, ...others } = awareness.getLocalState() ?? {}
-  awareness.setLocalState({ ...others, ...presence })
+  const state = awareness.getLocalState()
+  if (presence === null && state === null) return
+  const { identity: _, typing: __, ...others } = state ?? {}
+  const isEmpty = presence === null && Object.keys(others).length === 0
+  awareness.setLocalState(isEmpty ? null : { ...others, ...presence })
 }
 
 /** The presence of a device, by its client id. */

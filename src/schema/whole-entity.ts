@@ -8,7 +8,7 @@ import {
   writeAttributes,
 } from './attribute-map.ts'
 import { readAttributes } from './attributes.ts'
-import { isTime, WHOLE } from './format.ts'
+import { isTime, timeAfter, WHOLE } from './format.ts'
 
 /** A register of a document: `[value, timeMs]`. */
 export interface Field {
@@ -78,18 +78,13 @@ export class WholeEntity {
   /** Writes a field unless it has that value. */
   setField(name: string, value: JSONValue, now: number): void {
     if (!equalJson(this.field(name)?.value, value))
-      this.#fields.set(name, [value, this.#stamp(now)])
+      this.#fields.set(name, [value, timeAfter(this.dateUpdated, now)])
   }
 
   setAttributes(next: JSONValue, now: number, writer: number): void {
     const current = { initial: [], entries: this.#liveAttributes() }
-    const stamp = { time: this.#stamp(now), incarnation: 0, writer }
+    const stamp = { time: timeAfter(this.dateUpdated, now), incarnation: 0, writer }
     writeAttributes(this.#attributeMap, WHOLE, current, next, stamp)
-  }
-
-  /** Times of one entity only grow, whatever the clocks, so that every change shows in `dateUpdated`. */
-  #stamp(now: number): number {
-    return Math.max(now, this.dateUpdated + 1)
   }
 
   #liveAttributes(): StoredAttribute[] {

@@ -13,12 +13,11 @@ class Replica {
   readonly entries = new Map<string, AttributeEntry & { stamp: string }>()
   readonly #deleted = new Set<string>()
   readonly #suffix: string
+  readonly initial: readonly JSONValue[]
   #clock = 0
 
-  constructor(
-    readonly initial: readonly JSONValue[],
-    suffix: string,
-  ) {
+  constructor(initial: readonly JSONValue[], suffix: string) {
+    this.initial = initial
     this.#suffix = suffix
   }
 
@@ -37,7 +36,10 @@ class Replica {
       const key = JSON.stringify(entry.path)
       const known = this.entries.get(key)
       if (known) this.#deleted.add(known.stamp)
-      this.entries.set(key, { ...entry, stamp: `${String(++this.#clock).padStart(9, '0')}${this.#suffix}` })
+      this.entries.set(key, {
+        ...entry,
+        stamp: `${String(++this.#clock).padStart(9, '0')}${this.#suffix}`,
+      })
     }
     return changes
   }
@@ -48,7 +50,8 @@ class Replica {
       const known = this.entries.get(key)
       if (!known || known.stamp < entry.stamp) this.entries.set(key, entry)
     }
-    for (const [key, { stamp }] of this.entries) if (this.#deleted.has(stamp)) this.entries.delete(key)
+    for (const [key, { stamp }] of this.entries)
+      if (this.#deleted.has(stamp)) this.entries.delete(key)
     this.#clock = Math.max(this.#clock, other.#clock)
   }
 }
@@ -58,7 +61,12 @@ function pair(initial: JSONValue[] = []): [Replica, Replica] {
 }
 
 /** Both write apart, then meet; asserts that both see the same. */
-function concurrently(initial: JSONValue[], base: JSONValue, left: JSONValue, right: JSONValue): JSONValue {
+function concurrently(
+  initial: JSONValue[],
+  base: JSONValue,
+  left: JSONValue,
+  right: JSONValue,
+): JSONValue {
   const [a, b] = pair(initial)
   a.write(base)
   b.merge(a)
@@ -70,18 +78,24 @@ function concurrently(initial: JSONValue[], base: JSONValue, left: JSONValue, ri
   return a.value
 }
 
-const json = fc.jsonValue({ maxDepth: 4 }).map(value => JSON.parse(JSON.stringify(value)) as JSONValue)
+const json = fc
+  .jsonValue({ maxDepth: 4 })
+  .map(value => JSON.parse(JSON.stringify(value)) as JSONValue)
 
 describe('attributes', () => {
   it('read back whatever was written over whatever there was', () => {
     fc.assert(
-      fc.property(fc.array(json, { maxLength: 2 }), fc.array(json, { maxLength: 6 }), (initial, values) => {
-        const [replica] = pair(initial)
-        for (const value of values) {
-          replica.write(value)
-          expect(equalJson(replica.value, value)).toBe(true)
-        }
-      }),
+      fc.property(
+        fc.array(json, { maxLength: 2 }),
+        fc.array(json, { maxLength: 6 }),
+        (initial, values) => {
+          const [replica] = pair(initial)
+          for (const value of values) {
+            replica.write(value)
+            expect(equalJson(replica.value, value)).toBe(true)
+          }
+        },
+      ),
       { numRuns: 2000 },
     )
   })
@@ -108,7 +122,12 @@ describe('attributes', () => {
   it('keep keys that two add at any depth', () => {
     expect(concurrently([], {}, { a: 1 }, { b: 2 })).toEqual({ a: 1, b: 2 })
     expect(
-      concurrently([], { p: { q: { r: 0 } } }, { p: { q: { r: 0, s: 1 } } }, { p: { q: { r: 0, t: 2 } } }),
+      concurrently(
+        [],
+        { p: { q: { r: 0 } } },
+        { p: { q: { r: 0, s: 1 } } },
+        { p: { q: { r: 0, t: 2 } } },
+      ),
     ).toEqual({ p: { q: { r: 0, s: 1, t: 2 } } })
   })
 
@@ -119,13 +138,23 @@ describe('attributes', () => {
   })
 
   it('keep array elements that two add, between the same neighbours too', () => {
-    const merged = concurrently([], { tags: ['x', 'z'] }, { tags: ['x', 'a', 'z'] }, { tags: ['x', 'b', 'z'] })
+    const merged = concurrently(
+      [],
+      { tags: ['x', 'z'] },
+      { tags: ['x', 'a', 'z'] },
+      { tags: ['x', 'b', 'z'] },
+    )
     expect(merged).toEqual({ tags: ['x', 'a', 'b', 'z'] })
   })
 
   it('keep edits of different members of one array element', () => {
     expect(
-      concurrently([], { list: [{ id: 1, a: 0, b: 0 }] }, { list: [{ id: 1, a: 1, b: 0 }] }, { list: [{ id: 1, a: 0, b: 1 }] }),
+      concurrently(
+        [],
+        { list: [{ id: 1, a: 0, b: 0 }] },
+        { list: [{ id: 1, a: 1, b: 0 }] },
+        { list: [{ id: 1, a: 0, b: 1 }] },
+      ),
     ).toEqual({ list: [{ id: 1, a: 1, b: 1 }] })
   })
 
@@ -134,16 +163,31 @@ describe('attributes', () => {
   })
 
   it('do not double what both only moved past', () => {
-    expect(concurrently([], ['a', 'b'], ['x', 'a', 'b'], ['a', 'b', 'y'])).toEqual(['x', 'a', 'b', 'y'])
+    expect(concurrently([], ['a', 'b'], ['x', 'a', 'b'], ['a', 'b', 'y'])).toEqual([
+      'x',
+      'a',
+      'b',
+      'y',
+    ])
   })
 
   it('keep a member that is added while its object is removed', () => {
     expect(concurrently([], { p: { a: 1 } }, {}, { p: { a: 1, b: 2 } })).toEqual({ p: { b: 2 } })
-    expect(concurrently([{ p: { a: 1 } }], { p: { a: 1 } }, {}, { p: { a: 1, b: 2 } })).toEqual({ p: { b: 2 } })
+    expect(concurrently([{ p: { a: 1 } }], { p: { a: 1 } }, {}, { p: { a: 1, b: 2 } })).toEqual({
+      p: { b: 2 },
+    })
   })
 
   it('merge the initial values of two records', () => {
-    expect(readAttributes([{ a: 1, tags: ['new'] }, { b: 2, tags: ['new'] }], [])).toEqual({
+    expect(
+      readAttributes(
+        [
+          { a: 1, tags: ['new'] },
+          { b: 2, tags: ['new'] },
+        ],
+        [],
+      ),
+    ).toEqual({
       a: 1,
       b: 2,
       tags: ['new'],
@@ -154,7 +198,9 @@ describe('attributes', () => {
   })
 
   it('cost one entry to change one key of a large value', () => {
-    const [replica] = pair([Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, i]))])
+    const [replica] = pair([
+      Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, i])),
+    ])
     const changes = replica.write({ ...(replica.value as object), k7: 'seven' })
     expect(changes).toEqual({ set: [{ path: ['.k7'], value: 'seven' }], delete: [] })
   })
