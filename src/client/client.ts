@@ -83,6 +83,11 @@ export class Client extends Emitter<ClientEvents> {
     checkText(name, 'name', this.#host.limits.textLength)
     this.#assertOpen()
     const sid = conversationSid(name)
+    // Two at a time of one document would be two tabs.
+    while (this.#conversations.get(sid)?.conversation.isClosing) {
+      await this.#conversations.get(sid)?.conversation.close()
+      this.#assertOpen()
+    }
     let known = this.#conversations.get(sid)
     if (!known) {
       const conversation = new Conversation(this.#host, sid, name === sid ? null : name, options)
@@ -123,10 +128,7 @@ export class Client extends Emitter<ClientEvents> {
   async close(): Promise<void> {
     this.#isClosed = true
     await Promise.all([
-      ...[...this.#conversations.values()].map(async ({ conversation, whenOpen }) => {
-        await whenOpen.catch(() => {})
-        await conversation.close()
-      }),
+      ...[...this.#conversations.values()].map(({ conversation }) => conversation.close()),
       ...[...this.#users.values()].map(user => user.close()),
     ])
     this.#onStatus()
@@ -206,9 +208,8 @@ export class Client extends Emitter<ClientEvents> {
       onPresence: (source, identity, isOnline) => this.#onPresence(source, identity, isOnline),
       onStatus: () => this.#onStatus(),
       onClosed: conversation => {
-        const { sid } = conversation as Conversation
-        if (this.#conversations.get(sid)?.conversation === conversation)
-          this.#conversations.delete(sid)
+        this.#conversations.delete((conversation as Conversation).sid)
+        for (const identity of this.#online.keys()) this.#onPresence(conversation, identity, false)
       },
     }
   }

@@ -27,10 +27,12 @@ export class CoalescedWrite {
     if (waiting.length === 0) return
     this.#waiting = []
     this.#cancelTimer?.()
-    this.#cancelTimer = this.#clock.setTimeout(() => {
-      this.#cancelTimer = undefined
-      this.flush()
-    }, this.#intervalMs)
+    if (this.#intervalMs > 0) {
+      this.#cancelTimer = this.#clock.setTimeout(() => {
+        this.#cancelTimer = undefined
+        this.flush()
+      }, this.#intervalMs)
+    }
     this.#write()
     for (const resolve of waiting) resolve()
   }

@@ -32,6 +32,7 @@ export class ConversationCore<Attributes> {
   readonly #assumed: Creation
   #state: ConversationState
   #isOpen = false
+  #isMeOnline = false
   #hasToldReadOnly = false
 
   constructor(
@@ -45,7 +46,7 @@ export class ConversationCore<Attributes> {
     const { clock, identity } = host
     this.#assumed = { createdBy: identity, dateCreated: clock.now(), uniqueName }
     this.#horizonWrites = new CoalescedWrite(clock, host.timings.horizonIntervalMs, () => {
-      this.document.transact(() => this.document.writeHorizon(this.me))
+      if (!this.isReadOnly) this.document.transact(() => this.document.writeHorizon(this.me))
     })
     const flushWrites = () => this.#horizonWrites.flush()
     this.session = host.createSession({ name: conversation.sid, doc, awareness, flushWrites })
@@ -81,6 +82,7 @@ export class ConversationCore<Attributes> {
     const { session } = this
     session.on('error', error => this.#tell('error', error))
     await session.load()
+    if (session.isDestroyed) this.assertOpen()
     this.document.start()
     this.#state = this.#readState()
     this.#isOpen = true
@@ -88,6 +90,7 @@ export class ConversationCore<Attributes> {
     session.on('status', status => {
       this.#conversation.emit('connectionStatusChanged', status)
       this.#host.onStatus()
+      this.#tellOwnPresence()
       if (status === 'disconnected' || status === 'denied') this.#createIfNobodyDid()
     })
     session.on('synced', isSynced => {
@@ -116,23 +119,30 @@ export class ConversationCore<Attributes> {
   /** Writes the own horizon soon, together with what it moves until then; resolves when that is durable. */
   async writeHorizon(): Promise<void> {
     await this.#horizonWrites.schedule()
+    // It was not written if somebody with a newer version came meanwhile.
+    this.#assertFormat()
     await this.session.flush()
   }
 
+  assertOpen(): void {
+    if (this.#isOpen) return
+    throw new ConversationsError('closed', 'The conversation is closed; open it again to write')
+  }
+
   assertWritable(): void {
-    if (!this.#isOpen) {
-      throw new ConversationsError('closed', 'The conversation is closed; open it again to write')
-    }
-    if (this.isReadOnly) {
-      throw new ConversationsError(
-        'read-only',
-        `The conversation was written in format ${this.document.format}, and this version writes format ${FORMAT}; update y-conversations`,
-      )
-    }
+    this.assertOpen()
+    this.#assertFormat()
+  }
+
+  #assertFormat(): void {
+    if (!this.isReadOnly) return
+    throw new ConversationsError(
+      'read-only',
+      `The conversation was written in format ${this.document.format}, and this version writes format ${FORMAT}; update y-conversations`,
+    )
   }
 
   async close(): Promise<void> {
-    if (!this.#isOpen) return
     this.#horizonWrites.close()
     this.#isOpen = false
     this.presence.close()
@@ -156,7 +166,7 @@ export class ConversationCore<Attributes> {
     this.roster.take(changes)
 
     for (const entry of changes.left) {
-      if (entry.identity !== null) this.presence.peers.endTyping(entry.identity)
+      this.#endTyping(entry)
       this.#tell('participantLeft', this.roster.view(entry))
     }
     for (const entry of changes.joined) {
@@ -182,22 +192,44 @@ export class ConversationCore<Attributes> {
     if (this.#hasToldReadOnly || !this.isReadOnly) return
     this.#hasToldReadOnly = true
     try {
-      this.assertWritable()
+      this.#assertFormat()
     } catch (error) {
       this.#tell('error', error as ConversationsError)
     }
   }
 
   #tellPresence(identity: string, isOnline: boolean): void {
-    this.#host.onPresence(this, identity, isOnline)
+    this.#host.onPresence(this.#conversation, identity, isOnline)
+    if (identity === this.#host.identity) this.#tellOwnPresence()
+    else this.#tellOnline(identity, isOnline)
+  }
+
+  /** This user is here by this device, while it is connected, or by another one. */
+  #tellOwnPresence(): void {
+    const { identity } = this.#host
+    const isOnline = this.session.status === 'connected' || this.presence.peers.isOnline(identity)
+    if (isOnline === this.#isMeOnline) return
+    this.#isMeOnline = isOnline
+    this.#tellOnline(identity, isOnline)
+  }
+
+  #tellOnline(identity: string, isOnline: boolean): void {
     const participant = this.roster.byKey(chatKey(identity))
     if (participant) this.#tell(isOnline ? 'participantOnline' : 'participantOffline', participant)
   }
 
   #tellTyping(identity: string, isTyping: boolean): void {
     const entry = this.document.entries.get(chatKey(identity))
-    if (entry?.view || entry?.isPresent)
-      this.#tellTypingOf(isTyping ? 'typingStarted' : 'typingEnded', entry)
+    if (entry?.isPresent) this.#tellTypingOf(isTyping ? 'typingStarted' : 'typingEnded', entry)
+  }
+
+  /** Of somebody who is not there any more. */
+  #endTyping(entry: ParticipantEntry): void {
+    const { identity } = entry
+    const { peers } = this.presence
+    if (identity === null || identity === this.#host.identity || !peers.isTyping(identity)) return
+    peers.endTyping(identity)
+    this.#tellTypingOf('typingEnded', entry)
   }
 
   #tellTypingOf(event: 'typingStarted' | 'typingEnded', entry: ParticipantEntry): void {

@@ -63,6 +63,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   readonly host: Host
   readonly #schema: StandardSchemaV1 | undefined
   readonly #core: ConversationCore<Attributes>
+  #whenClosed: Promise<void> | undefined
 
   /** @internal Conversations come from a client. */
   constructor(host: Host, sid: string, uniqueName: string | null, options: ConversationOptions) {
@@ -79,9 +80,14 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   }
 
   /** Leaves the document; what was written before is durable when it resolves. The participant stays one. */
-  async close(): Promise<void> {
-    await this.#core.close()
-    this.host.onClosed(this)
+  close(): Promise<void> {
+    this.#whenClosed ??= this.#core.close().then(() => this.host.onClosed(this))
+    return this.#whenClosed
+  }
+
+  /** @internal */
+  get isClosing(): boolean {
+    return this.#whenClosed !== undefined
   }
 
   get uniqueName(): string | null {
@@ -168,8 +174,9 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
 
   /** Stops being a participant; nothing happens if this user is none. */
   async leave(): Promise<this> {
+    this.#core.assertOpen()
     this.#core.presence.typing.end()
-    const me = this.#core.me
+    const { me } = this.#core
     if (me.isPresent) await this.#write(document => document.removeParticipant(me))
     return this
   }
@@ -279,6 +286,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
 
   /** @returns the count of unread messages. There are no messages yet, so nothing moves. */
   async setAllMessagesRead(): Promise<number> {
+    this.#core.assertOpen()
     this.#requireMe()
     return 0
   }
@@ -294,6 +302,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
    * @throws {ConversationsError} (rejects) `not-a-participant`
    */
   async typing(): Promise<void> {
+    this.#core.assertOpen()
     this.#requireMe()
     this.#core.presence.typing.refresh()
   }
@@ -363,6 +372,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
       attributes === undefined
         ? undefined
         : checkAttributes(attributes, this.#schema, this.host.limits.attributesBytes)
+    this.#core.assertOpen()
     if (!this.#core.roster.byKey(key)) {
       const incarnation = Math.floor(this.host.random() * 2 ** 31)
       await this.#write(document =>

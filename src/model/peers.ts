@@ -64,7 +64,6 @@ export class Peers {
     const device = this.#devices.get(clientId)
     if (!device) return
     if (!isStale) {
-      device.cancelStale?.()
       this.#remove(clientId, device)
     } else if (!device.cancelStale) {
       device.cancelStale = this.#options.clock.setTimeout(
@@ -106,6 +105,7 @@ export class Peers {
   }
 
   #remove(clientId: number, device: Device): void {
+    device.cancelStale?.()
     this.#devices.delete(clientId)
     this.#endTyping(device)
     if (!this.isOnline(device.identity)) this.#options.onPresence(device.identity, false)

@@ -11,6 +11,7 @@ export class PresenceLink {
   readonly typing: TypingSignal
   readonly #session: Session
   readonly #stop: () => void
+  #isStarted = false
 
   constructor(
     session: Session,
@@ -49,6 +50,7 @@ export class PresenceLink {
   /** Says that we are here, and hears who else is. */
   start(identity: string): void {
     const { awareness } = this.#session
+    this.#isStarted = true
     announcePresence(awareness, { identity })
     for (const id of awareness.getStates().keys()) this.#hear(id, false)
   }
@@ -57,6 +59,8 @@ export class PresenceLink {
     this.#stop()
     this.typing.end()
     this.peers.close()
+    if (this.#isStarted) announcePresence(this.#session.awareness, null)
+    this.#isStarted = false
   }
 
   #hear(clientId: number, isStale: boolean): void {

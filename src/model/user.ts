@@ -110,7 +110,6 @@ export class User extends Emitter<UserEvents> {
   /** @internal */
   async close(): Promise<void> {
     this.#isClosed = true
-    await this.whenLoaded
     await this.#session.destroy()
     this.#document.stop()
   }
@@ -119,9 +118,10 @@ export class User extends Emitter<UserEvents> {
     this.#session.on('error', error => this.#host.tell('error', [error]))
     this.#session.on('status', () => this.#host.onStatus())
     await this.#session.load()
+    if (this.#isClosed) return
     this.#document.start()
     this.#refresh()
-    if (!this.#isClosed) this.#session.start()
+    this.#session.start()
   }
 
   async #write(write: (document: ConversationDocument) => void): Promise<this> {

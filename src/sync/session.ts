@@ -52,7 +52,7 @@ export class Session extends Emitter<SessionEvents> {
   #connections: Connection[] = []
   #status: ConnectionStatus = 'disconnected'
   #isSynced = false
-  #isDestroyed = false
+  #whenDestroyed: Promise<void> | undefined
   /** The state to come back with from the back/forward cache. */
   #hiddenState: Record<string, unknown> | null = null
   #unlisten: () => void = () => {}
@@ -75,17 +75,23 @@ export class Session extends Emitter<SessionEvents> {
     return this.#isSynced
   }
 
+  /** Whether `destroy` was called. */
+  get isDestroyed(): boolean {
+    return this.#whenDestroyed !== undefined
+  }
+
   get hasTransports(): boolean {
     return this.#options.transports.length > 0
   }
 
-  /** Loads the document from this device; resolves, without rejecting, when it is there or cannot be. */
+  /** Loads the document from this device; resolves, without rejecting, when it is there, cannot be, or is not wanted. */
   async load(): Promise<void> {
     const { persistence } = this.#options
     if (!persistence) return
+    const whenDestroyed = new Promise<void>(resolve => this.once('destroyed', resolve))
     try {
       this.#persistence = persistence(this.#context())
-      await this.#persistence.whenLoaded
+      await Promise.race([this.#persistence.whenLoaded, whenDestroyed])
     } catch (cause) {
       this.#report(cause, 'storage', 'The persistence failed to load; the document lives in memory')
     }
@@ -93,8 +99,10 @@ export class Session extends Emitter<SessionEvents> {
 
   /** Attaches the transports and connects them; call it once, when views follow the document. */
   start(): void {
-    if (this.#isDestroyed) return
-    for (const transport of this.#options.transports) this.#attach(transport)
+    if (this.isDestroyed) return
+    for (const transport of this.#options.transports) {
+      this.#try('A transport failed to attach to the document', () => this.#attach(transport))
+    }
     const isWanted = this.#options.isConnectionWanted?.() ?? true
     for (const connection of this.#connections) {
       if (isWanted || connection.handle.isLocal) this.#connect(connection)
@@ -107,11 +115,11 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   /** Cuts the network; tabs of this device stay joined unless `tabs` is set. */
-  disconnect({ tabs = false }: { tabs?: boolean } = {}): void {
+  disconnect(options?: { tabs?: boolean }): void {
     for (const connection of this.#connections) {
-      if (connection.handle.isLocal && !tabs) continue
+      if (connection.handle.isLocal && !options?.tabs) continue
       this.#dispatch(connection, 'disconnect')
-      connection.handle.disconnect()
+      this.#try('A transport failed to disconnect', () => connection.handle.disconnect())
     }
   }
 
@@ -124,16 +132,19 @@ export class Session extends Emitter<SessionEvents> {
     }
   }
 
-  async destroy(): Promise<void> {
-    if (this.#isDestroyed) return
+  destroy(): Promise<void> {
+    this.#whenDestroyed ??= this.#destroy()
+    return this.#whenDestroyed
+  }
+
+  async #destroy(): Promise<void> {
     this.#options.flushWrites()
-    this.#isDestroyed = true
     this.#unlisten()
-    this.awareness.setLocalState(null)
-    try {
-      await Promise.all(this.#connections.map(({ handle }) => handle.destroy()))
-    } catch (cause) {
-      this.#report(cause, 'transport', 'A transport failed to close')
+    if (!this.#options.awareness) this.awareness.setLocalState(null)
+    const closing = this.#connections.map(async ({ handle }) => handle.destroy())
+    for (const result of await Promise.allSettled(closing)) {
+      if (result.status === 'fulfilled') continue
+      this.#report(result.reason, 'transport', 'A transport failed to close')
     }
     await this.flush()
     try {
@@ -148,8 +159,17 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   #connect(connection: Connection): void {
+    if (this.isDestroyed) return
     this.#dispatch(connection, 'connect')
-    connection.handle.connect()
+    this.#try('A transport failed to connect', () => connection.handle.connect())
+  }
+
+  #try(message: string, call: () => void): void {
+    try {
+      call()
+    } catch (cause) {
+      this.#report(cause, 'transport', message)
+    }
   }
 
   #attach(transport: Transport): void {
@@ -165,11 +185,12 @@ export class Session extends Emitter<SessionEvents> {
       onStatus: status => later(known => this.#dispatch(known, status)),
       onSynced: isSynced =>
         later(known => {
-          known.isSynced = isSynced
+          known.isSynced = isSynced && known.state === 'connected'
           this.#update()
         }),
       flushWrites: () => this.#options.flushWrites(),
     })
+    if (!handle) throw new TypeError('The transport returned no handle')
     connection = { handle, state: 'off', isSynced: false }
     this.#connections.push(connection)
     for (const call of early) call(connection)

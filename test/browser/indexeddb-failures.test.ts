@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
-import { launchBrowser, launchKillableBrowser } from '../support/browser.ts'
+import { isWholeBrowser, launchBrowser, launchKillableBrowser } from '../support/browser.ts'
 import { type PageServer, startPageServer } from '../support/page-server.ts'
 import { loadKit, openPage } from './indexeddb-support.ts'
 
@@ -60,7 +60,9 @@ const useMemory = (where: Pick<Page, 'evaluate'>) =>
     return { heard, errors: one.errors }
   })
 
-test('1. a database that cannot be opened is stored to when it can', async () => {
+const isWhole = await isWholeBrowser()
+
+test.skipIf(!isWhole)('1. a database that cannot be opened is stored to when it can', async () => {
   const profile = await freshProfile()
   const first = await launchBrowser({ userDataDir: profile })
   await (await openPage(first, server.url)).evaluate(() => kit.load('other'))
@@ -84,7 +86,7 @@ async function databaseFolder(profile: string): Promise<string> {
   return join(parent, name)
 }
 
-test('2. site data that the user blocks are unavailable', async () => {
+test.skipIf(!isWhole)('2. site data that the user blocks are unavailable', async () => {
   const profile = await freshProfile()
   await mkdir(join(profile, 'Default'))
   await writeFile(
