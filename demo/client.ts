@@ -1,0 +1,16 @@
+import { broadcastChannel, type Client, createClient, indexeddb, websocket } from '../src/index.ts'
+
+/**
+ * The client of one person: with databases, a socket and tabs of their own. As the channel between tabs bears their
+ * name, two tabs of one person stay joined when the network is cut, and two persons do not.
+ */
+export function createDemoClient(identity: string): Client {
+  return createClient({
+    identity,
+    persistence: indexeddb({ prefix: `demo/${identity}/` }),
+    transport: [
+      broadcastChannel({ name: `demo-${identity}` }),
+      websocket({ url: `ws://${location.host}`, maxBackoffMs: 4000 }),
+    ],
+  })
+}

@@ -1,0 +1,134 @@
+import type { Client } from '../src/index.ts'
+import { createDemoClient } from './client.ts'
+import { isFirstVisit, networkSwitch, rememberVisit } from './device.ts'
+import { isFramed, keepHeight, tellFrame } from './frame.ts'
+import { type DemoConversation, initialProfile, type Profile } from './profile.ts'
+import { readSharedState } from './shared-state.ts'
+import { deviceBar } from './ui/device-bar.ts'
+import { element } from './ui/element.ts'
+import { eventLog } from './ui/event-log.ts'
+import { notices } from './ui/notices.ts'
+import { peopleList } from './ui/people-list.ts'
+import { profileForm } from './ui/profile-form.ts'
+import { readingStrip } from './ui/reading-strip.ts'
+import type { Run, Section } from './ui/section.ts'
+import { topicAndList } from './ui/topic-and-list.ts'
+import { typingField } from './ui/typing-field.ts'
+
+/** The page of one person: a device with a client of its own. */
+export async function showPerson(identity: string): Promise<void> {
+  tellFrame({ type: 'opening' })
+  const client = createDemoClient(identity)
+  const log = eventLog()
+  const trouble = notices()
+  const run: Run = write => void write.catch((error: Error) => trouble.show(error.message))
+  let conversation: DemoConversation | undefined
+
+  const network = networkSwitch(identity, setNetwork)
+  function setNetwork(isCut: boolean): void {
+    if (isCut) client.disconnect()
+    else client.connect()
+    bar.setStatus(client.connectionStatus)
+  }
+
+  const bar = deviceBar({
+    identity,
+    isFramed,
+    isCut: network.isCut,
+    onFlip: isCut => {
+      network.flip(isCut)
+      setNetwork(isCut)
+    },
+    onReload: () => location.reload(),
+    onToggleMembership: () => {
+      if (conversation?.status === 'joined') run(conversation.leave())
+      else if (conversation) run(conversation.join(initialProfile(identity)))
+    },
+  })
+  const about = [peopleList(), readingStrip(run), topicAndList(run)]
+  const own = [profileForm(run), typingField(run)]
+  const column = (...parts: { element: HTMLElement }[]) =>
+    element('div', { class: 'column' }, ...parts.map(part => part.element))
+  const page = element(
+    'main',
+    { class: 'person' },
+    element('div', { class: 'top' }, bar.element, trouble.element),
+    column(...about),
+    column(...own, log),
+  )
+  document.body.replaceChildren(page)
+  keepHeight(page)
+
+  log.listen(client)
+  client.on('connectionStatusChanged', bar.setStatus)
+  client.on('error', error => {
+    const again = { label: 'Try again', run: () => client.connect() }
+    trouble.show(error.message, error.code === 'denied' ? again : undefined)
+  })
+  if (network.isCut()) client.disconnect()
+
+  try {
+    const startedAtMs = performance.now()
+    conversation = await client.openConversation<Profile>('demo')
+    const tookMs = Math.round(performance.now() - startedAtMs)
+    const count = await conversation.getParticipantsCount()
+    log.add('opened', `from this device: ${count} participants in ${tookMs} ms`)
+  } catch (error) {
+    trouble.show((error as Error).message)
+    return
+  }
+  conversation.on('updated', ({ updateReasons }) =>
+    log.add('updated', 'conversation', updateReasons),
+  )
+  joinOnFirstVisit(identity, conversation, run)
+  follow(client, conversation, [bar, ...about, ...own], network.isCut)
+}
+
+function joinOnFirstVisit(identity: string, conversation: DemoConversation, run: Run): void {
+  if (!isFirstVisit(identity)) return
+  // Not before: on another device of theirs they may be a participant already.
+  conversation.once('synced', () => {
+    rememberVisit(identity)
+    run(conversation.join(initialProfile(identity)))
+  })
+}
+
+/** Brings the page up to date after every event, once for those of one task. */
+function follow(
+  client: Client,
+  conversation: DemoConversation,
+  sections: readonly Section[],
+  isCut: () => boolean,
+): void {
+  let isScheduled = false
+
+  function schedule(): void {
+    if (!isScheduled) queueMicrotask(update)
+    isScheduled = true
+  }
+
+  async function update(): Promise<void> {
+    isScheduled = false
+    const participants = await conversation.getParticipants()
+    const me = participants.find(({ identity }) => identity === client.identity)
+    const isConnected = conversation.connectionStatus === 'connected'
+    for (const section of sections) section.update({ conversation, participants, me, isConnected })
+    tellFrame({ type: 'state', state: readSharedState(conversation, participants), isCut: isCut() })
+  }
+
+  for (const event of [
+    'participantJoined',
+    'participantLeft',
+    'participantUpdated',
+    'typingStarted',
+    'typingEnded',
+    'participantOnline',
+    'participantOffline',
+    'updated',
+    'connectionStatusChanged',
+    'synced',
+  ] as const) {
+    conversation.on(event, schedule)
+  }
+  schedule()
+}

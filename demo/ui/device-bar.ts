@@ -1,0 +1,73 @@
+import type { ConnectionStatus } from '../../src/index.ts'
+import { initialProfile, readProfile } from '../profile.ts'
+import { button, element } from './element.ts'
+import type { Section, View } from './section.ts'
+
+export interface DeviceBarOptions {
+  readonly identity: string
+  /** Shown inside the page with both people. */
+  readonly isFramed: boolean
+  readonly isCut: () => boolean
+  onFlip(isCut: boolean): void
+  onReload(): void
+  /** Joins or leaves. */
+  onToggleMembership(): void
+}
+
+const STATUS_TEXTS: Record<ConnectionStatus, string> = {
+  connected: 'Connected',
+  connecting: 'Connecting…',
+  disconnected: 'No connection',
+  denied: 'Refused',
+}
+
+/** Whose device it is, how it is connected, and the switch that cuts its network. */
+export function deviceBar(
+  options: DeviceBarOptions,
+): Section & { setStatus(status: ConnectionStatus): void } {
+  const { identity, isFramed, isCut } = options
+  const initial = initialProfile(identity)
+  const name = element('h1', {}, initial.name)
+  const chip = element('span', { class: 'chip', role: 'status' })
+  const network = button('Network', () => options.onFlip(!isCut()), {
+    role: 'switch',
+    class: 'switch',
+  })
+  const reload = button('Reload', options.onReload)
+  const membership = button('Join', options.onToggleMembership)
+  const elsewhere = isFramed
+    ? element(
+        'a',
+        { href: `/?user=${encodeURIComponent(identity)}`, target: '_blank' },
+        'Open in a tab',
+      )
+    : element('a', { href: '/' }, 'Both side by side')
+
+  function setStatus(status: ConnectionStatus): void {
+    const isOff = isCut()
+    network.setAttribute('aria-checked', String(!isOff))
+    chip.dataset.status = isOff ? 'cut' : status
+    const text = isOff ? 'Network cut' : STATUS_TEXTS[status]
+    if (chip.textContent !== text) chip.textContent = text
+    document.documentElement.toggleAttribute('data-cut', isOff)
+  }
+
+  function update({ me, conversation }: View): void {
+    const profile = me ? readProfile(me) : initial
+    name.textContent = profile.name
+    document.title = `${profile.name} · y-conversations`
+    document.documentElement.dataset.colour = profile.colour
+    membership.textContent = me ? 'Leave' : 'Join'
+    membership.disabled = conversation.isReadOnly
+    setStatus(conversation.connectionStatus)
+  }
+
+  setStatus('connecting')
+  const bar = element(
+    'header',
+    { class: 'device-bar' },
+    element('div', { class: 'whose' }, name, elsewhere, chip),
+    element('div', { class: 'controls' }, network, reload, membership),
+  )
+  return { element: bar, update, setStatus }
+}
