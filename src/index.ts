@@ -40,4 +40,8 @@ export {
   type TransportStatus,
 } from './sync/provider.ts'
 export type { ConnectionStatus } from './sync/status.ts'
-export { type WebsocketOptions, websocket } from './sync/websocket/index.ts'
+export {
+  type WebSocketConstructor,
+  type WebsocketOptions,
+  websocket,
+} from './sync/websocket/index.ts'
