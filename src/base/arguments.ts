@@ -1,5 +1,5 @@
 import { ConversationsError } from './errors.ts'
-import { isWellFormed } from './json.ts'
+import { isObject, isWellFormed } from './json.ts'
 
 /** What an argument may be, in words that follow "is expected to be". */
 export interface Rule {
@@ -24,6 +24,11 @@ export const json: Rule = { accepts: value => jsonTypes.has(typeof value), expec
 export const optionalJson: Rule = {
   accepts: value => value === undefined || jsonTypes.has(typeof value),
   expected: 'an optional JSON type',
+}
+
+export const optionalObject: Rule = {
+  accepts: value => value === undefined || isObject(value),
+  expected: 'an optional object',
 }
 
 export function ofType(type: 'string' | 'boolean'): Rule {
@@ -92,6 +97,11 @@ function enumerate(items: string[]): string {
   return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} or ${items.at(-1)}`
 }
 
+/** What is left of a text in a message. */
+export function shorten(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text
+}
+
 function describe(value: unknown): string {
   if (typeof value === 'function' || typeof value === 'symbol') return typeof value
   if (typeof value === 'object' && value !== null) {
@@ -99,7 +109,7 @@ function describe(value: unknown): string {
     return name === 'Object' ? 'object' : `instance of ${name}`
   }
   const text = String(value)
-  const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text
+  const shown = shorten(text)
   if (typeof value !== 'string') return shown
   return shown === text ? `"${text}"` : `"${shown}" (${text.length} characters)`
 }

@@ -1,4 +1,4 @@
-import { checkArguments, checkText, nonEmptyString } from '../base/arguments.ts'
+import { checkArguments, checkText, nonEmptyString, optionalObject } from '../base/arguments.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
@@ -42,7 +42,7 @@ export class Client extends Emitter<ClientEvents> {
   constructor(options: ClientOptions) {
     super()
     checkArguments([options?.identity], nonEmptyString)
-    const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits }
+    const limits = readNumbers(DEFAULT_LIMITS, options.limits)
     checkText(options.identity, 'identity', limits.textLength)
     this.identity = options.identity
     this.#persistence = options.persistence ?? undefined
@@ -51,7 +51,7 @@ export class Client extends Emitter<ClientEvents> {
       options.clock ?? systemClock,
       options.random ?? Math.random,
       limits,
-      readTimings(options),
+      readNumbers(DEFAULT_TIMINGS, options),
     )
   }
 
@@ -71,15 +71,16 @@ export class Client extends Emitter<ClientEvents> {
 
   /**
    * Opens a conversation by name, or by sid; creates it if nobody has. It is there as soon as this device has loaded
-   * what it knows, without waiting for the network. The same name gives the same object until it is closed.
+   * what it knows, without waiting for the network. The same name gives the same object until it is closed, whatever the
+   * options.
    *
    * @throws {ConversationsError} (rejects) `invalid-argument`, `too-large`, `closed`, `duplicate-yjs`
    */
   async openConversation<Attributes = JSONValue>(
     name: string,
-    options: ConversationOptions = {},
+    options: ConversationOptions<Attributes> = {},
   ): Promise<Conversation<Attributes>> {
-    checkArguments([name], nonEmptyString)
+    checkArguments([name, options], nonEmptyString, optionalObject)
     checkText(name, 'name', this.#host.limits.textLength)
     this.#assertOpen()
     const sid = conversationSid(name)
@@ -90,7 +91,12 @@ export class Client extends Emitter<ClientEvents> {
     }
     let known = this.#conversations.get(sid)
     if (!known) {
-      const conversation = new Conversation(this.#host, sid, name === sid ? null : name, options)
+      const conversation = new Conversation(
+        this.#host,
+        sid,
+        name === sid ? null : name,
+        options as ConversationOptions<never>,
+      )
       known = { conversation, whenOpen: this.#open(conversation) }
       this.#conversations.set(sid, known)
     }
@@ -174,11 +180,17 @@ export class Client extends Emitter<ClientEvents> {
     return session
   }
 
+  /** Of the documents that are loaded. */
+  #statuses(): ConnectionStatus[] {
+    return [...this.#sessions].filter(({ isActive }) => isActive).map(({ status }) => status)
+  }
+
   #onStatus(): void {
-    const status = worstOf([...this.#sessions].map(session => session.status))
-    if (status === this.#connectionStatus) return
-    this.#connectionStatus = status
-    this.emit('connectionStatusChanged', status)
+    const status = worstOf(this.#statuses())
+    if (status !== this.#connectionStatus) {
+      this.#connectionStatus = status
+      this.emit('connectionStatusChanged', status)
+    }
     this.#users.get(this.identity)?.setOnline(this.#isOnline(this.identity))
   }
 
@@ -191,7 +203,7 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   #isOnline(identity: string): boolean {
-    const isMe = identity === this.identity && this.#connectionStatus === 'connected'
+    const isMe = identity === this.identity && this.#statuses().includes('connected')
     return isMe || this.#online.has(identity)
   }
 
@@ -208,25 +220,27 @@ export class Client extends Emitter<ClientEvents> {
       onPresence: (source, identity, isOnline) => this.#onPresence(source, identity, isOnline),
       onStatus: () => this.#onStatus(),
       onClosed: conversation => {
-        this.#conversations.delete((conversation as Conversation).sid)
+        const { sid } = conversation as Conversation
+        if (this.#conversations.get(sid)?.conversation === conversation)
+          this.#conversations.delete(sid)
         for (const identity of this.#online.keys()) this.#onPresence(conversation, identity, false)
       },
     }
   }
 }
 
-function readTimings(options: ClientOptions): Timings {
-  const timings = { ...DEFAULT_TIMINGS }
-  for (const name of Object.keys(DEFAULT_TIMINGS) as (keyof Timings)[]) {
-    const value = options[name]
+function readNumbers<T extends object>(defaults: T, given: Partial<T> | undefined): T {
+  const numbers = { ...defaults }
+  for (const name of Object.keys(defaults) as (keyof T & string)[]) {
+    const value: unknown = given?.[name]
     if (value === undefined) continue
-    if (!(Number.isFinite(value) && value >= 0)) {
+    if (!(Number.isFinite(value) && (value as number) >= 0)) {
       throw new ConversationsError(
         'invalid-argument',
-        `${name} must be a number of ms, but got ${value}`,
+        `${name} must be a number from 0, but got ${String(value)}`,
       )
     }
-    timings[name] = value
+    numbers[name] = value as T[typeof name]
   }
-  return timings
+  return numbers
 }

@@ -18,7 +18,8 @@ export interface CreateClientOptions extends ClientOptions {
  *
  * @throws {ConversationsError} `invalid-argument`, `too-large`
  */
-export function createClient({ url, getToken, ...options }: CreateClientOptions): Client {
+export function createClient(createOptions: CreateClientOptions): Client {
+  const { url, getToken, ...options } = { ...createOptions }
   return new Client({
     ...options,
     persistence:
@@ -34,7 +35,7 @@ export function createClient({ url, getToken, ...options }: CreateClientOptions)
 function defaultPersistence(identity: string): Persistence | null {
   return typeof indexedDB === 'undefined'
     ? null
-    : indexeddb({ prefix: `y-conversations/${identity}/` })
+    : indexeddb({ prefix: `y-conversations/${String(identity)}/` })
 }
 
 function defaultTransports(

@@ -16,14 +16,15 @@ export function checkAttributes(
 }
 
 function validate(value: unknown, schema: StandardSchemaV1): unknown {
-  const result = schema['~standard'].validate(value)
+  const result = callSchema(value, schema)
   if (result instanceof Promise) {
+    result.catch(() => {})
     throw new ConversationsError(
       'invalid-argument',
       'The schema of the attributes must check synchronously: writes are applied at once',
     )
   }
-  if (!result.issues) return result.value
+  if (!result?.issues) return result?.value
   const issues = result.issues.map(({ message, path }) => {
     const keys = path?.map(part => String(typeof part === 'object' ? part.key : part)).join('.')
     return keys ? `${keys}: ${message}` : message
@@ -33,4 +34,18 @@ function validate(value: unknown, schema: StandardSchemaV1): unknown {
     `The attributes do not fit their schema: ${issues.join('; ')}`,
     { cause: result.issues },
   )
+}
+
+function callSchema(value: unknown, schema: StandardSchemaV1) {
+  try {
+    return schema['~standard'].validate(value)
+  } catch (cause) {
+    throw new ConversationsError(
+      'invalid-argument',
+      'The schema of the attributes failed to check',
+      {
+        cause,
+      },
+    )
+  }
 }

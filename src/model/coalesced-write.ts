@@ -1,12 +1,17 @@
 import type { Clock } from '../base/clock.ts'
 
+interface PromiseWithResolvers {
+  resolve(): void
+  reject(error: unknown): void
+}
+
 /** Writes at once, and then at most once per interval however often it is asked: leading and trailing. */
 export class CoalescedWrite {
   readonly #clock: Clock
   readonly #intervalMs: number
   readonly #write: () => void
   #cancelTimer: (() => void) | undefined
-  #waiting: (() => void)[] = []
+  #waiting: PromiseWithResolvers[] = []
 
   constructor(clock: Clock, intervalMs: number, write: () => void) {
     this.#clock = clock
@@ -16,7 +21,7 @@ export class CoalescedWrite {
 
   /** Resolves when it is written: now, or at the end of the interval that began with the last write. */
   schedule(): Promise<void> {
-    const written = new Promise<void>(resolve => this.#waiting.push(resolve))
+    const written = new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }))
     if (!this.#cancelTimer) this.flush()
     return written
   }
@@ -33,8 +38,13 @@ export class CoalescedWrite {
         this.flush()
       }, this.#intervalMs)
     }
-    this.#write()
-    for (const resolve of waiting) resolve()
+    try {
+      this.#write()
+      for (const { resolve } of waiting) resolve()
+    } catch (error) {
+      // Thrown by an app's own listener of the document; a timer is no place to pass it on.
+      for (const { reject } of waiting) reject(error)
+    }
   }
 
   /** Writes what waits and stops the timer. */

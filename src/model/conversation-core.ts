@@ -4,8 +4,9 @@ import {
   ConversationDocument,
   type Creation,
 } from '../schema/conversation-document.ts'
-import { chatKey, FORMAT } from '../schema/format.ts'
+import { chatKey } from '../schema/format.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
+import { assertSameYjs } from '../schema/root-map.ts'
 import type { Session } from '../sync/session.ts'
 import { CoalescedWrite } from './coalesced-write.ts'
 import type { Conversation, ConversationOptions } from './conversation.ts'
@@ -34,19 +35,22 @@ export class ConversationCore<Attributes> {
   #isOpen = false
   #isMeOnline = false
   #hasToldReadOnly = false
+  readonly #announcements: (() => void)[] = []
 
   constructor(
     conversation: Conversation<Attributes>,
     host: Host,
     uniqueName: string | null,
-    { doc, awareness }: ConversationOptions,
+    { doc, awareness }: Pick<ConversationOptions, 'doc' | 'awareness'>,
   ) {
     this.#conversation = conversation
     this.#host = host
     const { clock, identity } = host
+    if (doc) assertSameYjs(doc)
     this.#assumed = { createdBy: identity, dateCreated: clock.now(), uniqueName }
     this.#horizonWrites = new CoalescedWrite(clock, host.timings.horizonIntervalMs, () => {
-      if (!this.isReadOnly) this.document.transact(() => this.document.writeHorizon(this.me))
+      if (this.document.isReadOnly) return
+      this.document.transact(() => this.document.writeHorizon(this.me))
     })
     const flushWrites = () => this.#horizonWrites.flush()
     this.session = host.createSession({ name: conversation.sid, doc, awareness, flushWrites })
@@ -73,10 +77,6 @@ export class ConversationCore<Attributes> {
     return this.document.entry(chatKey(this.#host.identity))
   }
 
-  get isReadOnly(): boolean {
-    return this.document.format > FORMAT
-  }
-
   /** Loads from this device, then connects. */
   async open(): Promise<void> {
     const { session } = this
@@ -99,7 +99,8 @@ export class ConversationCore<Attributes> {
     })
     session.start()
     this.presence.start(this.#host.identity)
-    if (!session.hasTransports) this.#createIfNobodyDid()
+    // Nobody is asked.
+    if (session.status === 'disconnected') this.#createIfNobodyDid()
   }
 
   /**
@@ -108,11 +109,8 @@ export class ConversationCore<Attributes> {
    * @throws {ConversationsError} `closed`, `read-only`; then nothing was written
    */
   async write(write: (document: ConversationDocument) => void): Promise<void> {
-    this.assertWritable()
-    this.document.transact(() => {
-      if (!this.document.creation) this.document.create(this.#assumed)
-      write(this.document)
-    })
+    this.assertOpen()
+    this.document.write(this.#assumed, () => write(this.document))
     await this.session.flush()
   }
 
@@ -120,7 +118,7 @@ export class ConversationCore<Attributes> {
   async writeHorizon(): Promise<void> {
     await this.#horizonWrites.schedule()
     // It was not written if somebody with a newer version came meanwhile.
-    this.#assertFormat()
+    this.document.assertFormat()
     await this.session.flush()
   }
 
@@ -131,15 +129,7 @@ export class ConversationCore<Attributes> {
 
   assertWritable(): void {
     this.assertOpen()
-    this.#assertFormat()
-  }
-
-  #assertFormat(): void {
-    if (!this.isReadOnly) return
-    throw new ConversationsError(
-      'read-only',
-      `The conversation was written in format ${this.document.format}, and this version writes format ${FORMAT}; update y-conversations`,
-    )
+    this.document.assertFormat()
   }
 
   async close(): Promise<void> {
@@ -152,8 +142,8 @@ export class ConversationCore<Attributes> {
 
   /** Only once it is known whether peers have it: every other device would write its own creation otherwise. */
   #createIfNobodyDid(): void {
-    if (!this.#isOpen || this.isReadOnly || this.document.creation) return
-    this.document.transact(() => this.document.create(this.#assumed))
+    if (!this.#isOpen || this.document.isReadOnly) return
+    this.document.write(this.#assumed, () => {})
   }
 
   #readState(): ConversationState {
@@ -162,9 +152,24 @@ export class ConversationCore<Attributes> {
 
   #take(changes: ConversationChanges): void {
     const before = this.#state
-    this.#state = this.#readState()
+    const after = this.#readState()
+    this.#state = after
     this.roster.take(changes)
+    if (before.status === 'joined' && after.status !== 'joined') this.presence.typing.end()
+    this.#announcements.push(() => this.#announce(changes, before, after))
+    // Listeners may write: what they cause is told when everybody has heard of what caused it.
+    if (this.#announcements.length > 1) return
+    for (let next = this.#announcements[0]; next; next = this.#announcements[0]) {
+      next()
+      this.#announcements.shift()
+    }
+  }
 
+  #announce(
+    changes: ConversationChanges,
+    before: ConversationState,
+    after: ConversationState,
+  ): void {
     for (const entry of changes.left) {
       this.#endTyping(entry)
       this.#tell('participantLeft', this.roster.view(entry))
@@ -178,21 +183,21 @@ export class ConversationCore<Attributes> {
     for (const [entry, mask] of changes.updated) {
       this.#tell('participantUpdated', this.roster.view(entry).emitUpdated(mask))
     }
-    const updateReasons = changedReasons(before, this.#state)
+    const updateReasons = changedReasons(before, after)
     if (updateReasons.length > 0) {
       this.#conversation.emit('updated', { conversation: this.#conversation, updateReasons })
     }
-    if (before.status === 'joined' && this.#state.status !== 'joined') {
+    if (before.status === 'joined' && after.status !== 'joined') {
       this.#conversation.emit('removed', this.#conversation)
     }
     this.#tellReadOnly()
   }
 
   #tellReadOnly(): void {
-    if (this.#hasToldReadOnly || !this.isReadOnly) return
+    if (this.#hasToldReadOnly || !this.document.isReadOnly) return
     this.#hasToldReadOnly = true
     try {
-      this.#assertFormat()
+      this.document.assertFormat()
     } catch (error) {
       this.#tell('error', error as ConversationsError)
     }

@@ -10,6 +10,7 @@ import {
   nonNegativeInteger,
   ofType,
   optionalJson,
+  shorten,
 } from '../base/arguments.ts'
 import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
@@ -28,9 +29,9 @@ import type { Host } from './host.ts'
 import { Participant } from './participant.ts'
 import { type ParticipantResponse, toParticipantResponse } from './participant-response.ts'
 
-export interface ConversationOptions {
+export interface ConversationOptions<Attributes = JSONValue> {
   /** Checks participants' attributes before they are written; it must be synchronous. */
-  readonly participantAttributes?: StandardSchemaV1 | undefined
+  readonly participantAttributes?: StandardSchemaV1<unknown, Attributes> | undefined
   /** An app's own document and awareness; they are used, and not destroyed on close. */
   readonly doc?: SessionOptions['doc']
   readonly awareness?: SessionOptions['awareness']
@@ -66,7 +67,12 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   #whenClosed: Promise<void> | undefined
 
   /** @internal Conversations come from a client. */
-  constructor(host: Host, sid: string, uniqueName: string | null, options: ConversationOptions) {
+  constructor(
+    host: Host,
+    sid: string,
+    uniqueName: string | null,
+    options: ConversationOptions<Attributes>,
+  ) {
     super()
     this.host = host
     this.sid = sid
@@ -137,7 +143,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
 
   /** The document is of a newer format than this version writes. */
   get isReadOnly(): boolean {
-    return this.#core.isReadOnly
+    return this.#core.document.isReadOnly
   }
 
   async getAttributes(): Promise<JSONValue> {
@@ -175,7 +181,6 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   /** Stops being a participant; nothing happens if this user is none. */
   async leave(): Promise<this> {
     this.#core.assertOpen()
-    this.#core.presence.typing.end()
     const { me } = this.#core
     if (me.isPresent) await this.#write(document => document.removeParticipant(me))
     return this
@@ -184,7 +189,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   /** Adds a user; resolves to the participant there is if they are one already. */
   async add(identity: string, attributes?: Attributes): Promise<ParticipantResponse> {
     checkArguments(arguments, nonEmptyString, optionalJson)
-    checkText(identity, 'identity', this.host.limits.textLength)
+    this.#checkName(identity, 'identity')
     return this.#add(chatKey(identity), attributes, undefined)
   }
 
@@ -199,15 +204,14 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
     bindingOptions?: ParticipantBindingOptions,
   ): Promise<ParticipantResponse> {
     checkArguments(arguments, nonEmptyString, nonEmptyString, optionalJson, optionalJson)
-    const { textLength } = this.host.limits
-    checkText(proxyAddress, 'proxyAddress', textLength)
-    checkText(address, 'address', textLength)
+    this.#checkName(proxyAddress, 'proxyAddress')
+    this.#checkName(address, 'address')
     const type = typeOfAddress(address)
     const binding: ParticipantBinding = { address, proxyAddress }
     if (type === 'email') {
       const { name, level = 'to' } = bindingOptions?.email ?? {}
       checkArguments([name, level], anyOf(ofType('string'), undefinedRule), literal('to', 'cc'))
-      if (name !== undefined) checkText(name, 'name', textLength)
+      if (name !== undefined) this.#checkName(name, 'name')
       Object.assign(binding, name === undefined ? { level } : { name, level })
     }
     return this.#add(nonChatKey(type, address), attributes, binding)
@@ -221,7 +225,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
       typeof participant === 'string'
         ? (roster.byKey(chatKey(participant)) ?? roster.bySid(participant))
         : participant
-    if (!found) throw notFound(`Participant ${participant} was not found`)
+    if (!found) throw notFound(`Participant ${shorten(String(participant))} was not found`)
     const entry = this.#entryOf(found)
     await this.#write(document => document.removeParticipant(entry))
   }
@@ -238,7 +242,8 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   async getParticipantBySid(participantSid: string): Promise<Participant<Attributes> | null> {
     checkArguments(arguments, nonEmptyString)
     const participant = this.#core.roster.bySid(participantSid)
-    if (!participant) throw notFound(`Participant with SID ${participantSid} was not found`)
+    if (!participant)
+      throw notFound(`Participant with SID ${shorten(participantSid)} was not found`)
     return participant
   }
 
@@ -248,7 +253,8 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   ): Promise<Participant<Attributes> | null> {
     checkArguments(arguments.length === 0 ? [undefined] : arguments, nonEmptyString)
     const participant = this.#core.roster.byKey(chatKey(identity as string))
-    if (!participant) throw notFound(`Participant with identity ${identity} was not found`)
+    if (!participant)
+      throw notFound(`Participant with identity ${shorten(String(identity))} was not found`)
     return participant
   }
 
@@ -350,13 +356,13 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
 
   /** @internal */
   async writeRole(participant: Participant<Attributes>, roleSid: string): Promise<void> {
-    checkText(roleSid, 'roleSid', this.host.limits.textLength)
+    this.#checkName(roleSid, 'roleSid')
     const entry = this.#entryOf(participant)
     await this.#write(document => document.setRole(entry, roleSid, this.#now()))
   }
 
   async #setText(field: 'friendlyName' | 'uniqueName', text: string): Promise<this> {
-    checkText(text, field, this.host.limits.textLength)
+    this.#checkName(text, field)
     await this.#write(document => {
       if ((this[field] ?? '') !== text) document.whole.setField(field, text, this.#now())
     })
@@ -368,10 +374,12 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
     attributes: Attributes | undefined,
     binding: ParticipantBinding | undefined,
   ): Promise<ParticipantResponse> {
+    // A schema may ask for attributes, or have defaults.
+    const given = attributes === undefined && this.#schema ? {} : attributes
     const next =
-      attributes === undefined
+      given === undefined
         ? undefined
-        : checkAttributes(attributes, this.#schema, this.host.limits.attributesBytes)
+        : checkAttributes(given, this.#schema, this.host.limits.attributesBytes)
     this.#core.assertOpen()
     if (!this.#core.roster.byKey(key)) {
       const incarnation = Math.floor(this.host.random() * 2 ** 31)
@@ -404,6 +412,10 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   #entryOf({ entry, conversation, sid }: Participant<Attributes>): ParticipantEntry {
     if (conversation === this && entry.isPresent) return entry
     throw notFound(`Participant with SID ${sid} was not found`)
+  }
+
+  #checkName(text: string, what: string): void {
+    checkText(text, what, this.host.limits.textLength)
   }
 
   #now(): number {

@@ -73,7 +73,7 @@ export class User extends Emitter<UserEvents> {
     return !this.#isClosed
   }
 
-  /** @throws {ConversationsError} (rejects) `denied` for another user, `invalid-argument`, `too-large`, `closed` */
+  /** @throws {ConversationsError} (rejects) `denied` for another user, `invalid-argument`, `too-large`, `read-only`, `closed` */
   async updateAttributes(attributes: JSONValue): Promise<this> {
     checkArguments(arguments, json)
     const next = checkAttributes(attributes, undefined, this.#host.limits.attributesBytes)
@@ -84,7 +84,7 @@ export class User extends Emitter<UserEvents> {
     })
   }
 
-  /** @throws {ConversationsError} (rejects) `denied` for another user, `invalid-argument`, `too-large`, `closed` */
+  /** @throws {ConversationsError} (rejects) `denied` for another user, `invalid-argument`, `too-large`, `read-only`, `closed` */
   async updateFriendlyName(friendlyName: string): Promise<this> {
     checkArguments(arguments, ofType('string'))
     checkText(friendlyName, 'friendlyName', this.#host.limits.textLength)
@@ -109,6 +109,7 @@ export class User extends Emitter<UserEvents> {
 
   /** @internal */
   async close(): Promise<void> {
+    if (this.#isClosed) return this.#session.destroy()
     this.#isClosed = true
     await this.#session.destroy()
     this.#document.stop()
@@ -131,7 +132,9 @@ export class User extends Emitter<UserEvents> {
     await this.whenLoaded
     if (this.#isClosed)
       throw new ConversationsError('closed', 'The client is closed; create another')
-    this.#document.transact(() => write(this.#document))
+    const { clock, identity } = this.#host
+    const creation = { createdBy: identity, dateCreated: clock.now(), uniqueName: null }
+    this.#document.write(creation, () => write(this.#document))
     await this.#session.flush()
     return this
   }

@@ -45,10 +45,10 @@ export function decodeAttribute(path: Path, stored: unknown): StoredAttribute | 
 /** The entries that make the value of an entity with these incarnations. */
 export function liveAttributes(
   entries: Iterable<StoredAttribute>,
-  incarnations: readonly number[],
+  incarnations: ReadonlySet<number>,
 ): StoredAttribute[] {
   return [...entries].filter(
-    ({ path, incarnation }) => !isTouched(path) && incarnations.includes(incarnation),
+    ({ path, incarnation }) => !isTouched(path) && incarnations.has(incarnation),
   )
 }
 

@@ -1,4 +1,5 @@
 import type * as Y from 'yjs'
+import { ConversationsError } from '../base/errors.ts'
 import type { JSONValue } from '../base/json.ts'
 import { decodeAttribute, parseAttributeKey, writeAttributes } from './attribute-map.ts'
 import {
@@ -14,7 +15,7 @@ import {
 import { advance, equalHorizon, type Horizon, join, lastReadIndex, rewind } from './horizon.ts'
 import { decodeHorizon, encodeHorizon } from './horizon-codec.ts'
 import { ParticipantEntry, type ParticipantSnapshot } from './participant-entry.ts'
-import { byAge, decodeRecord, encodeRecord, type ParticipantBinding } from './participant-record.ts'
+import { decodeRecord, encodeRecord, type ParticipantBinding } from './participant-record.ts'
 import { rootMap } from './root-map.ts'
 import { WholeEntity } from './whole-entity.ts'
 
@@ -101,10 +102,11 @@ export class ConversationDocument {
       return () => map.unobserve(observer)
     })
     const tell = () => this.#tell()
-    this.#doc.on('afterTransaction', tell)
+    // Not after each: listeners would write while Yjs still holds back what their writes change.
+    this.#doc.on('afterAllTransactions', tell)
     this.#stop = () => {
       for (const stop of stops) stop()
-      this.#doc.off('afterTransaction', tell)
+      this.#doc.off('afterAllTransactions', tell)
     }
   }
 
@@ -147,6 +149,32 @@ export class ConversationDocument {
   /** Runs writes as one transaction: one update, and everybody is told once. */
   transact(write: () => void): void {
     this.#doc.transact(write, this)
+  }
+
+  get isReadOnly(): boolean {
+    return this.format > FORMAT
+  }
+
+  /** @throws {ConversationsError} `read-only` */
+  assertFormat(): void {
+    if (!this.isReadOnly) return
+    throw new ConversationsError(
+      'read-only',
+      `The document was written in format ${this.format}, and this version writes format ${FORMAT}; update y-conversations`,
+    )
+  }
+
+  /**
+   * As `transact`, and creates the document if nobody did.
+   *
+   * @throws {ConversationsError} `read-only`; then nothing was written
+   */
+  write(assumed: Creation, write: () => void): void {
+    this.assertFormat()
+    this.transact(() => {
+      if (!this.creation) this.create(assumed)
+      write()
+    })
   }
 
   create({ createdBy, dateCreated, uniqueName }: Creation): void {
@@ -256,9 +284,7 @@ export class ConversationDocument {
     if (!slot || !parseParticipantKey(slot.owner)) return
     const entry = this.entry(slot.owner)
     if (isChange) this.#touch(entry)
-    const record = decodeRecord(slot.writer, this.#participants.get(key))
-    const others = entry.records.filter(({ writer }) => writer !== slot.writer)
-    entry.records = record ? [...others, record].sort(byAge) : others
+    entry.setRecord(slot.writer, decodeRecord(slot.writer, this.#participants.get(key)))
   }
 
   #readRole(key: string, isChange = false): void {

@@ -3,7 +3,7 @@ import { liveAttributes, type StoredAttribute } from './attribute-map.ts'
 import { readAttributes } from './attributes.ts'
 import { parseParticipantKey } from './format.ts'
 import { type Horizon, lastReadIndex, UNREAD, type Writer } from './horizon.ts'
-import type { ParticipantBinding, ParticipantRecord } from './participant-record.ts'
+import { byAge, type ParticipantBinding, type ParticipantRecord } from './participant-record.ts'
 
 /** Which values of a participant changed, as a bit mask in the order of the reasons. */
 export const PARTICIPANT_REASONS = [
@@ -26,6 +26,7 @@ export const REASON_BIT = Object.fromEntries(
 /** By type, as the SDK has it for e-mail. */
 export type ParticipantBindings = Readonly<Record<string, Readonly<ParticipantBinding>>>
 
+const NONE_LIVE: ReadonlySet<unknown> = new Set()
 const NO_BINDINGS: ParticipantBindings = Object.freeze({})
 
 /**
@@ -34,8 +35,7 @@ const NO_BINDINGS: ParticipantBindings = Object.freeze({})
  */
 export class ParticipantEntry {
   readonly key: string
-  /** Sorted by age; empty = not in the conversation. */
-  records: readonly ParticipantRecord[] = []
+  readonly #records: ParticipantRecord[] = []
   /** By key in the document. */
   readonly overlay: Map<string, StoredAttribute> = new Map()
   role: { readonly sid: string; readonly time: number; readonly incarnation: unknown } | undefined
@@ -59,8 +59,22 @@ export class ParticipantEntry {
     this.key = key
   }
 
+  /** Sorted by age; empty = not in the conversation. */
+  get records(): readonly ParticipantRecord[] {
+    return this.#records
+  }
+
   get isPresent(): boolean {
-    return this.records.length > 0
+    return this.#records.length > 0
+  }
+
+  /** Puts a writer's record in its place; undefined = there is none. */
+  setRecord(writer: Writer, record: ParticipantRecord | undefined): void {
+    const known = this.#records.findIndex(one => one.writer === writer)
+    if (known >= 0) this.#records.splice(known, 1)
+    if (!record) return
+    const older = this.#records.findLastIndex(one => byAge(one, record) < 0)
+    this.#records.splice(older + 1, 0, record)
   }
 
   get identity(): string | null {
@@ -97,17 +111,14 @@ export class ParticipantEntry {
   }
 
   liveAttributes(): StoredAttribute[] {
-    return liveAttributes(
-      this.overlay.values(),
-      this.records.map(({ incarnation }) => incarnation),
-    )
+    return liveAttributes(this.overlay.values(), this.#incarnations())
   }
 
   /** Call before records, overlay or role change; undefined = was not there. */
   capture(): ParticipantSnapshot | undefined {
     if (!this.isPresent) return undefined
-    const { attributes, bindings, dateCreated, dateUpdated, roleSid } = this
-    return { attributes, bindings, dateCreated, dateUpdated, roleSid }
+    const { attributes, bindings, dateCreated, roleSid } = this
+    return { attributes, bindings, dateCreated, roleSid }
   }
 
   /** Call after records, overlay or role changed: derives anew, and says which values differ as a mask. */
@@ -130,7 +141,6 @@ export class ParticipantEntry {
       this.#bindings = bindings
       mask |= REASON_BIT.bindings
     }
-    if (this.dateUpdated !== before.dateUpdated) mask |= REASON_BIT.dateUpdated
     if (this.dateCreated !== before.dateCreated) mask |= REASON_BIT.dateCreated
     if (this.roleSid !== before.roleSid) mask |= REASON_BIT.roleSid
     return mask
@@ -159,16 +169,20 @@ export class ParticipantEntry {
     const [oldest] = this.records
     if (!oldest) return
     this.dateCreated = oldest.dateCreated
-    const isLive = ({ incarnation }: { readonly incarnation: unknown }) =>
-      this.records.some(record => record.incarnation === incarnation)
-    const role = this.role && isLive(this.role) ? this.role : undefined
+    const live: ReadonlySet<unknown> =
+      this.role || this.overlay.size > 0 ? this.#incarnations() : NONE_LIVE
+    const role = this.role && live.has(this.role.incarnation) ? this.role : undefined
     this.roleSid = role?.sid ?? ''
     let newest = Math.max(this.horizon.time, role?.time ?? 0)
     for (const { dateCreated } of this.records) newest = Math.max(newest, dateCreated)
     for (const entry of this.overlay.values()) {
-      if (isLive(entry)) newest = Math.max(newest, entry.time)
+      if (live.has(entry.incarnation)) newest = Math.max(newest, entry.time)
     }
     this.dateUpdated = newest
+  }
+
+  #incarnations(): ReadonlySet<number> {
+    return new Set(this.#records.map(({ incarnation }) => incarnation))
   }
 
   #readBindings(): ParticipantBindings {
@@ -181,6 +195,5 @@ export interface ParticipantSnapshot {
   readonly attributes: JSONValue
   readonly bindings: ParticipantBindings
   readonly dateCreated: number
-  readonly dateUpdated: number
   readonly roleSid: string
 }

@@ -17,7 +17,7 @@ export interface Field {
 }
 
 /** The incarnations of an entity that always is. */
-const ALWAYS = [0]
+const ALWAYS: ReadonlySet<number> = new Set([0])
 
 /**
  * The fields and attributes that belong to a document as a whole: what a conversation and a user have alike.

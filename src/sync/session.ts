@@ -52,6 +52,7 @@ export class Session extends Emitter<SessionEvents> {
   #connections: Connection[] = []
   #status: ConnectionStatus = 'disconnected'
   #isSynced = false
+  #isStarted = false
   #whenDestroyed: Promise<void> | undefined
   /** The state to come back with from the back/forward cache. */
   #hiddenState: Record<string, unknown> | null = null
@@ -80,8 +81,9 @@ export class Session extends Emitter<SessionEvents> {
     return this.#whenDestroyed !== undefined
   }
 
-  get hasTransports(): boolean {
-    return this.#options.transports.length > 0
+  /** Whether the status says something: not before it is loaded, and not at the end. */
+  get isActive(): boolean {
+    return this.#isStarted && !this.isDestroyed
   }
 
   /** Loads the document from this device; resolves, without rejecting, when it is there, cannot be, or is not wanted. */
@@ -100,6 +102,7 @@ export class Session extends Emitter<SessionEvents> {
   /** Attaches the transports and connects them; call it once, when views follow the document. */
   start(): void {
     if (this.isDestroyed) return
+    this.#isStarted = true
     for (const transport of this.#options.transports) {
       this.#try('A transport failed to attach to the document', () => this.#attach(transport))
     }
@@ -133,7 +136,13 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   destroy(): Promise<void> {
-    this.#whenDestroyed ??= this.#destroy()
+    if (this.#whenDestroyed) return this.#whenDestroyed
+    // Known before anything is told: a listener may ask for the end again.
+    let settle: (end: Promise<void>) => void = () => {}
+    this.#whenDestroyed = new Promise(resolve => {
+      settle = resolve
+    })
+    settle(this.#destroy())
     return this.#whenDestroyed
   }
 

@@ -75,11 +75,14 @@ export function bestOf(statuses: Iterable<ConnectionStatus>): ConnectionStatus {
   return BEST_FIRST.find(status => all.has(status)) ?? 'disconnected'
 }
 
-/** The status of several documents together: the worst of them, `disconnected` where there are none. */
+/**
+ * The status of several documents together: the worst of them, `disconnected` where there are none. One that is
+ * connecting for the first time does not count while others are connected, so that opening it does not look like trouble.
+ */
 export function worstOf(statuses: Iterable<ConnectionStatus>): ConnectionStatus {
   const all = new Set(statuses)
   return (
-    (['denied', 'disconnected', 'connecting', 'connected'] as const).find(s => all.has(s)) ??
+    (['denied', 'disconnected', 'connected', 'connecting'] as const).find(s => all.has(s)) ??
     'disconnected'
   )
 }

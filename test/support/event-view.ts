@@ -56,9 +56,9 @@ export class EventView {
       this.#participants.set(participant, participantValues(participant))
     }
     this.#listen()
-    doc.on('beforeTransaction', () => this.#forgetTransaction())
+    doc.on('beforeAllTransactions', () => this.#forgetTransaction())
     // Views follow the document since before, so all events of the transaction are told by now.
-    doc.on('afterTransaction', () => {
+    doc.on('afterAllTransactions', () => {
       const first = this.#atFirstEvent
       const now = first?.look()
       if (!isDeepStrictEqual(now, first?.seen)) {

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import type { Conversation } from '../../../src/model/conversation.ts'
-import { FORMAT, ROOTS } from '../../../src/schema/format.ts'
+import { FORMAT, ROOTS, slotKey } from '../../../src/schema/format.ts'
+import { encodeHorizon } from '../../../src/schema/horizon-codec.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../../../src/testing/index.ts'
+import { nextTask } from '../../../src/testing/task.ts'
 import { Device, type DeviceOptions } from '../../support/device.ts'
 
 let network: MemoryNetwork
@@ -154,7 +156,7 @@ describe('moving forward', () => {
       isWritten = true
     })
     alice.clock.advance(999)
-    await Promise.resolve()
+    await nextTask()
     expect(isWritten).toBe(false)
     alice.clock.advance(1)
     await written
@@ -254,6 +256,32 @@ describe('a value that is set', () => {
     ]
     alice.clock.advance(1000)
     await Promise.all(all)
+    expect(conversation.lastReadMessageIndex).toBe(4)
+    alice.crash()
+    expect((await alice.open()).lastReadMessageIndex).toBe(4)
+  })
+})
+
+describe('forged horizons', () => {
+  it('that supersede each other leave nothing read, and can be moved again', async () => {
+    const alice = device({ identity: 'alice', horizonIntervalMs: 0 })
+    const conversation = await alice.open()
+    await conversation.join()
+    await conversation.advanceLastReadMessageIndex(5)
+    const stranger = new Y.Doc()
+    const seen = new Map([
+      [1, 1],
+      [2, 1],
+    ])
+    for (const writer of seen.keys()) {
+      const forged = { live: [{ writer, n: 1, index: 9 }], seen, time: 1 }
+      stranger.getMap(ROOTS.horizons).set(slotKey('alice', writer), encodeHorizon(forged))
+    }
+    Y.applyUpdate(alice.doc(conversation.sid), Y.encodeStateAsUpdate(stranger))
+    // The initial epoch, which nobody claims to have superseded, is not among those they say are live.
+    expect(conversation.lastReadMessageIndex).toBe(null)
+    await conversation.advanceLastReadMessageIndex(3)
+    await conversation.advanceLastReadMessageIndex(4)
     expect(conversation.lastReadMessageIndex).toBe(4)
     alice.crash()
     expect((await alice.open()).lastReadMessageIndex).toBe(4)

@@ -160,6 +160,18 @@ describe('removing', () => {
     expect((await find(one, 'bob')).attributes).toEqual({ b: 2 })
   })
 
+  it('clears away what belonged to them', async () => {
+    const conversation = await open({ identity: 'alice' })
+    await conversation.join({ a: 1 })
+    const alice = await find(conversation, 'alice')
+    await alice.updateAttributes({ b: { c: [1, 2] } })
+    await alice.updateRole('admin')
+    await alice.remove()
+    const doc = devices[0]?.doc(conversation.sid) as Y.Doc
+    const sizes = ['participants', 'attributes', 'roles'].map(root => doc.getMap(root).size)
+    expect(sizes).toEqual([0, 0, 0])
+  })
+
   it('and adding again keeps the object, and what they have read', async () => {
     const one = await open({ identity: 'alice' })
     await one.join({ a: 1 })
@@ -299,6 +311,9 @@ describe('loading from the store', () => {
     await network.settle()
     device.clock.advance(60_000)
     expect(heard).toEqual([])
+    // Nor does it come with the next change.
+    await again.updateFriendlyName('Other')
+    expect(heard).toEqual(['updated'])
   })
 })
 

