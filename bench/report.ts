@@ -1,0 +1,56 @@
+/** One line of the table. Ratios are ours to raw Yjs in the same run: less is better. */
+export interface Row {
+  readonly what: string
+  readonly participants: number
+  /** A figure that is the same on every machine. */
+  readonly ours?: string | undefined
+  /** To Yjs in its usual way. */
+  readonly usual?: number | undefined
+  /** To Yjs in its best way. */
+  readonly best?: number | undefined
+  readonly target?: { readonly text: string; readonly isMet: boolean } | undefined
+}
+
+export interface Section {
+  readonly title: string
+  /** What was done, how often, and what it is compared with. */
+  readonly method: string
+  readonly rows: readonly Row[]
+}
+
+const HEAD = ['', 'participants', 'ours', '÷ usual', '÷ best', 'target', '']
+
+function cells(row: Row): string[] {
+  const { what, participants, ours = '', usual, best, target } = row
+  const verdict = target ? (target.isMet ? '✓' : '✗') : ''
+  return [what, count(participants), ours, ratio(usual), ratio(best), target?.text ?? '', verdict]
+}
+
+export function toText({ title, method, rows }: Section): string {
+  const table = [HEAD, ...rows.map(cells)]
+  const widths = HEAD.map((_, i) => Math.max(...table.map(line => line[i]?.length ?? 0)))
+  const lines = table.map(line =>
+    line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))),
+  )
+  return `${title}\n${method}\n${lines.map(line => line.join('  ').trimEnd()).join('\n')}\n`
+}
+
+export function toMarkdown({ title, method, rows }: Section): string {
+  const rule = HEAD.map((_, i) => (i === 0 ? '---' : i === HEAD.length - 1 ? ':---:' : '---:'))
+  const lines = [HEAD, rule, ...rows.map(cells)].map(line => `| ${line.join(' | ')} |`)
+  return `## ${title}\n\n${method}\n\n${lines.join('\n')}\n`
+}
+
+export function count(n: number): string {
+  return n.toLocaleString('en-US')
+}
+
+/** A target that is an upper bound. */
+export function atMost(value: number, limit: number, text: string): NonNullable<Row['target']> {
+  return { text, isMet: value <= limit }
+}
+
+function ratio(value: number | undefined): string {
+  if (value === undefined) return ''
+  return value < 0.1 ? value.toPrecision(2) : value.toFixed(2)
+}
