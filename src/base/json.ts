@@ -93,7 +93,8 @@ export function parseJson(text: unknown): JSONValue | undefined {
   if (typeof text !== 'string') return undefined
   try {
     const json = JSON.parse(text) as JSONValue
-    return depth(json) > MAX_DEPTH ? undefined : json
+    // Each level takes two characters at least.
+    return text.length > 2 * MAX_DEPTH && depth(json) > MAX_DEPTH ? undefined : json
   } catch {
     return undefined
   }

@@ -26,6 +26,11 @@ export class CoalescedWrite {
     return written
   }
 
+  /** Resolves when what waits is written. */
+  whenWritten(): Promise<void> {
+    return this.#waiting.length > 0 ? this.schedule() : Promise.resolve()
+  }
+
   /** Writes now what waits. */
   flush(): void {
     const waiting = this.#waiting

@@ -114,12 +114,20 @@ export class ConversationCore<Attributes> {
     await this.session.flush()
   }
 
-  /** Writes the own horizon soon, together with what it moves until then; resolves when that is durable. */
-  async writeHorizon(): Promise<void> {
-    await this.#horizonWrites.schedule()
+  /**
+   * Writes the own horizon soon, if it has moved, together with what it moves until then; resolves when all that is
+   * shown of it is durable.
+   */
+  async writeHorizon(hasMoved: boolean): Promise<void> {
+    await (hasMoved ? this.#horizonWrites.schedule() : this.#horizonWrites.whenWritten())
     // It was not written if somebody with a newer version came meanwhile.
     this.document.assertFormat()
     await this.session.flush()
+  }
+
+  /** Writes the own horizon now, if it has moved. */
+  flushHorizon(): void {
+    this.#horizonWrites.flush()
   }
 
   assertOpen(): void {

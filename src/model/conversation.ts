@@ -182,7 +182,10 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   async leave(): Promise<this> {
     this.#core.assertOpen()
     const { me } = this.#core
+    // Afterwards a server may refuse it.
+    this.#core.flushHorizon()
     if (me.isPresent) await this.#write(document => document.removeParticipant(me))
+    else await this.#core.session.flush()
     return this
   }
 
@@ -386,14 +389,14 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
       await this.#write(document =>
         document.addParticipant(key, next, binding, this.#now(), incarnation),
       )
-    }
+    } else await this.#core.session.flush()
     return toParticipantResponse(this.#core.roster.view(this.#core.document.entry(key)))
   }
 
   async #advance(index: number): Promise<void> {
     const me = this.#requireMe()
     this.#core.assertWritable()
-    if (this.#core.document.advanceHorizon(me, index, this.#now())) await this.#core.writeHorizon()
+    await this.#core.writeHorizon(this.#core.document.advanceHorizon(me, index, this.#now()))
   }
 
   #write(write: (document: ConversationDocument) => void): Promise<void> {

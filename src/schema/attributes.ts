@@ -52,7 +52,10 @@ export function readAttributes(
   initial: readonly JSONValue[],
   entries: Iterable<AttributeEntry>,
 ): JSONValue {
-  const value = toValue(buildTree(initial, entries))
+  const stored = [...entries]
+  // Most people never change what they joined with.
+  const isPlain = stored.length === 0 && initial.length < 2
+  const value = isPlain ? initial[0] : toValue(buildTree(initial, stored))
   return value === undefined ? {} : value
 }
 

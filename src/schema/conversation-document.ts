@@ -4,8 +4,8 @@ import type { JSONValue } from '../base/json.ts'
 import { decodeAttribute, parseAttributeKey, writeAttributes } from './attribute-map.ts'
 import {
   FORMAT,
+  isParticipantKey,
   isTime,
-  parseParticipantKey,
   parseSlotKey,
   ROOTS,
   slotKey,
@@ -281,14 +281,14 @@ export class ConversationDocument {
 
   #readRecord(key: string, isChange = false): void {
     const slot = parseSlotKey(key)
-    if (!slot || !parseParticipantKey(slot.owner)) return
+    if (!slot || !isParticipantKey(slot.owner)) return
     const entry = this.entry(slot.owner)
     if (isChange) this.#touch(entry)
     entry.setRecord(slot.writer, decodeRecord(slot.writer, this.#participants.get(key)))
   }
 
   #readRole(key: string, isChange = false): void {
-    if (!parseParticipantKey(key)) return
+    if (!isParticipantKey(key)) return
     const entry = this.entry(key)
     if (isChange) this.#touch(entry)
     const stored = this.#roles.get(key)
@@ -303,25 +303,24 @@ export class ConversationDocument {
       if (isChange) this.#touchWhole()
       return
     }
-    if (!parsed || !parseParticipantKey(parsed.entity)) return
+    if (!parsed || !isParticipantKey(parsed.entity)) return
     const entry = this.entry(parsed.entity)
     if (isChange) this.#touch(entry)
     const attribute = decodeAttribute(parsed.path, this.#attributes.get(key))
-    if (attribute) entry.overlay.set(key, attribute)
-    else entry.overlay.delete(key)
+    entry.setAttribute(key, attribute)
   }
 
   #readHorizon(key: string, isChange = false): void {
     const slot = parseSlotKey(key)
-    if (!slot || !parseParticipantKey(slot.owner)) return
+    if (!slot || !isParticipantKey(slot.owner)) return
     const entry = this.entry(slot.owner)
     const horizon = decodeHorizon(this.#horizons.get(key))
     if (!horizon) {
       // A slot that is gone was superseded; with a transport that reorders, by one that is yet to arrive.
-      entry.slots.delete(slot.writer)
+      entry.setSlot(slot.writer, false)
       return
     }
-    entry.slots.add(slot.writer)
+    entry.setSlot(slot.writer, true)
     const joined = join(entry.horizon, horizon)
     if (joined === entry.horizon) return
     if (isChange) this.#remember(entry)

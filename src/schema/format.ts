@@ -66,6 +66,11 @@ export function parseParticipantKey(
   return type && address ? { type, identity: null, address } : undefined
 }
 
+/** Whether `parseParticipantKey` would know it. */
+export function isParticipantKey(key: string): boolean {
+  return key !== '' && (key[0] !== '@' || parseParticipantKey(key) !== undefined)
+}
+
 /** A time in a document: ms since 1970 as some device had it. Nothing is ordered or merged by it. */
 export function isTime(value: unknown): value is number {
   return typeof value === 'number' && Math.abs(value) <= MAX_TIME

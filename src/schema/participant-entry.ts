@@ -29,6 +29,10 @@ export type ParticipantBindings = Readonly<Record<string, Readonly<ParticipantBi
 const NONE_LIVE: ReadonlySet<unknown> = new Set()
 const NO_BINDINGS: ParticipantBindings = Object.freeze({})
 
+// Ten thousand people who only joined need no maps of their own.
+const NO_OVERLAY: ReadonlyMap<string, StoredAttribute> = new Map()
+const NO_SLOTS: ReadonlySet<Writer> = new Set()
+
 /**
  * Everything a document says of one participant, decoded. It also exists for somebody who is not there (any more),
  * and then keeps the last values of when they were.
@@ -36,13 +40,11 @@ const NO_BINDINGS: ParticipantBindings = Object.freeze({})
 export class ParticipantEntry {
   readonly key: string
   readonly #records: ParticipantRecord[] = []
-  /** By key in the document. */
-  readonly overlay: Map<string, StoredAttribute> = new Map()
+  #overlay: Map<string, StoredAttribute> | undefined
+  #slots: Set<Writer> | undefined
   role: { readonly sid: string; readonly time: number; readonly incarnation: unknown } | undefined
   /** The join of all slots ever seen, whether they are still in the document or not. */
   horizon: Horizon = UNREAD
-  /** Whose slots are in the document. */
-  readonly slots: Set<Writer> = new Set()
   /** Of the model; the schema does not look at it. */
   view: unknown
 
@@ -57,6 +59,34 @@ export class ParticipantEntry {
 
   constructor(key: string) {
     this.key = key
+  }
+
+  /** Attributes that were written after joining, by key in the document. */
+  get overlay(): ReadonlyMap<string, StoredAttribute> {
+    return this.#overlay ?? NO_OVERLAY
+  }
+
+  setAttribute(key: string, attribute: StoredAttribute | undefined): void {
+    if (attribute) {
+      this.#overlay ??= new Map()
+      this.#overlay.set(key, attribute)
+    } else {
+      this.#overlay?.delete(key)
+    }
+  }
+
+  /** Whose slots of the horizon are in the document. */
+  get slots(): ReadonlySet<Writer> {
+    return this.#slots ?? NO_SLOTS
+  }
+
+  setSlot(writer: Writer, isThere: boolean): void {
+    if (isThere) {
+      this.#slots ??= new Set()
+      this.#slots.add(writer)
+    } else {
+      this.#slots?.delete(writer)
+    }
   }
 
   /** Sorted by age; empty = not in the conversation. */
@@ -78,7 +108,7 @@ export class ParticipantEntry {
   }
 
   get identity(): string | null {
-    return parseParticipantKey(this.key)?.identity ?? null
+    return this.key[0] === '@' ? (parseParticipantKey(this.key)?.identity ?? null) : this.key
   }
 
   get type(): string {
@@ -111,7 +141,7 @@ export class ParticipantEntry {
   }
 
   liveAttributes(): StoredAttribute[] {
-    return liveAttributes(this.overlay.values(), this.#incarnations())
+    return this.#overlay ? liveAttributes(this.#overlay.values(), this.#incarnations()) : []
   }
 
   /** Call before records, overlay or role change; undefined = was not there. */

@@ -147,6 +147,34 @@ describe('the horizon in the document', () => {
     )
   })
 
+  it('does not go back while an update that deletes others has come before the one it builds on', () => {
+    const first = new Device()
+    first.document.transact(() => first.document.addParticipant('alice', {}, undefined, 0, 1))
+    const others = [3, 5, 8].map(index => {
+      const device = new Device(first)
+      device.set(index, index)
+      return device
+    }) as [Device, Device, Device]
+    const last = new Device(first)
+    const updates: Uint8Array[] = []
+    last.doc.on('update', (update, origin) => origin === last.document && updates.push(update))
+    last.receive(others[0])
+    last.set(9, 9)
+    last.receive(others[1])
+    last.receive(others[2])
+    last.set(10, 10)
+    expect(last.slots).toBe(1)
+
+    const reader = new Device(first)
+    for (const device of others) reader.receive(device)
+    const [one, two] = updates as [Uint8Array, Uint8Array]
+    Y.applyUpdate(reader.doc, two)
+    expect([reader.slots, reader.reading]).toEqual([0, 8])
+    Y.applyUpdate(reader.doc, one)
+    expect([reader.slots, reader.reading]).toEqual([1, 10])
+    expect(reader.shown).toEqual(reader.shown.toSorted((a, b) => a - b))
+  })
+
   it('tells of a value only if it differs after the transaction', () => {
     const phone = new Device()
     phone.document.transact(() => phone.document.addParticipant('alice', {}, undefined, 0, 1))

@@ -114,13 +114,38 @@ const key: fc.Arbitrary<string> = fc.oneof(
   who,
   fc.json(),
 )
+/** An entry that lies where one of alice's or the conversation's would, with a value that none of ours has. */
+const aimed = fc
+  .tuple(
+    fc.constantFrom('alice', ''),
+    fc.array(fc.constantFrom('.a', '.b', '#a01'), { maxLength: 2 }),
+    fc.constantFrom<unknown>(
+      1n,
+      new Uint8Array(2),
+      [1],
+      { a: [1] },
+      Infinity,
+      Number.NaN,
+      [[]],
+      undefined,
+    ),
+  )
+  .map(([entity, path, odd]) => ({
+    root: ROOTS.attributes,
+    key: JSON.stringify([entity, ...path]),
+    value: entity === '' ? [odd, 1] : [odd, 1, INCARNATION],
+    isDelete: false,
+  }))
 const roots = [...Object.values(ROOTS), 'elsewhere']
 const write = fc.record({ root: fc.constantFrom(...roots), key, value, isDelete: fc.boolean() })
 
 /** A document by somebody who follows rules of their own. */
 const foreign = fc
   .tuple(
-    fc.array(write, { minLength: 1, maxLength: 25 }),
+    fc.array(fc.oneof({ weight: 5, arbitrary: write }, { weight: 1, arbitrary: aimed }), {
+      minLength: 1,
+      maxLength: 25,
+    }),
     fc.boolean(),
     fc.integer({ min: 1, max: 2 ** 32 - 1 }),
   )

@@ -25,9 +25,14 @@ const NAMES = DEVICES.map(({ name }) => name)
 const IDENTITIES = [...new Set(DEVICES.map(({ identity }) => identity)), 'dave']
 
 export type Command =
-  | { kind: 'join' | 'add' | 'update'; device: number; who: number; attributes: JSONValue }
+  | {
+      kind: 'join' | 'add' | 'update' | 'whole'
+      device: number
+      who: number
+      attributes: JSONValue
+    }
   | { kind: 'leave' | 'remove'; device: number; who: number }
-  | { kind: 'role' | 'name'; device: number; who: number; text: string }
+  | { kind: 'role' | 'name' | 'unique'; device: number; who: number; text: string }
   | { kind: 'advance'; device: number; index: number }
   | { kind: 'rewind'; device: number; index: number | null }
   | { kind: 'crash' | 'restart' | 'disconnect' | 'connect'; device: number }
@@ -54,7 +59,7 @@ export const writing: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
-      kind: fc.constantFrom('join' as const, 'add' as const, 'update' as const),
+      kind: fc.constantFrom('join' as const, 'add' as const, 'update' as const, 'whole' as const),
       device,
       who,
       attributes,
@@ -69,9 +74,9 @@ export const writing: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   {
-    weight: 1,
+    weight: 3,
     arbitrary: fc.record({
-      kind: fc.constantFrom('role' as const, 'name' as const),
+      kind: fc.constantFrom('role' as const, 'role' as const, 'name' as const, 'unique' as const),
       device,
       who,
       text: fc.constantFrom('', 'r1', 'r2'),
@@ -222,6 +227,10 @@ export class World {
         return void (await find(command.who)?.updateAttributes(command.attributes))
       case 'role':
         return void (await find(command.who)?.updateRole(command.text))
+      case 'whole':
+        return void (await conversation.updateAttributes(command.attributes))
+      case 'unique':
+        return void (await conversation.updateUniqueName(command.text))
       case 'name':
         return void (await conversation.updateFriendlyName(command.text))
     }

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import * as Y from 'yjs'
 import type { Client } from '../../../src/client/client.ts'
 import { Conversation } from '../../../src/model/conversation.ts'
 import { Participant } from '../../../src/model/participant.ts'
 import { User } from '../../../src/model/user.ts'
+import { ROOTS } from '../../../src/schema/format.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../../../src/testing/index.ts'
 import { Device } from '../../support/device.ts'
 
@@ -329,6 +331,20 @@ describe('a client', () => {
     expect(user.isOnline).toBe(false)
   })
 
+  it('keeps nothing of a conversation that could not be opened, and can open it again', async () => {
+    await network.settle()
+    const doc = new Y.Doc()
+    doc.getArray(ROOTS.participants)
+    await expect(client.openConversation('bad', { doc })).rejects.toMatchObject({
+      code: 'invalid-argument',
+    })
+    const room = await client.openConversation('bad')
+    await network.settle()
+    expect(client.connectionStatus).toBe('connected')
+    await room.join()
+    expect(room.status).toBe('joined')
+  })
+
   it('resolves a write when it is durable, though it is visible at once', async () => {
     let isFlushed = () => {}
     const slow = new Device(network, {
@@ -343,9 +359,13 @@ describe('a client', () => {
     const room = await slow.open()
     const writes: (() => Promise<unknown>)[] = [
       () => room.join(),
+      () => room.join(),
+      () => room.add('bob'),
       () => room.advanceLastReadMessageIndex(3),
       () => room.updateLastReadMessageIndex(1),
       () => room.updateFriendlyName('x'),
+      () => room.updateFriendlyName('x'),
+      () => room.leave(),
       () => room.leave(),
     ]
     for (const write of writes) {

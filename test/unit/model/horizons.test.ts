@@ -164,6 +164,44 @@ describe('moving forward', () => {
     expect((await alice.open()).lastReadMessageIndex).toBe(8)
   })
 
+  it('that moves nothing is durable when it resolves too: what is shown may not be written yet', async () => {
+    const alice = device({ identity: 'alice' })
+    const conversation = await alice.open()
+    await conversation.join()
+    await conversation.advanceLastReadMessageIndex(1)
+    const first = conversation.advanceLastReadMessageIndex(8)
+    const done: string[] = []
+    const all = [
+      conversation.advanceLastReadMessageIndex(7).then(() => done.push('7')),
+      conversation.advanceLastReadMessageIndex(8).then(() => done.push('8')),
+      conversation.updateLastReadMessageIndex(8).then(() => done.push('set to 8')),
+    ]
+    await nextTask()
+    expect(done).toEqual([])
+    alice.clock.advance(1000)
+    await Promise.all([first, ...all])
+    alice.crash()
+    expect((await alice.open()).lastReadMessageIndex).toBe(8)
+  })
+
+  it('that is held back is written before this user leaves, not after', async () => {
+    const alice = device({ identity: 'alice' })
+    const conversation = await alice.open()
+    await conversation.join()
+    await conversation.advanceLastReadMessageIndex(1)
+    const written = conversation.advanceLastReadMessageIndex(8)
+    await conversation.leave()
+    let updates = 0
+    alice.doc(conversation.sid).on('update', () => updates++)
+    alice.clock.advance(1000)
+    await written
+    expect(updates).toBe(0)
+    await conversation.join()
+    expect(conversation.lastReadMessageIndex).toBe(8)
+    alice.crash()
+    expect((await alice.open()).lastReadMessageIndex).toBe(8)
+  })
+
   it('is written when the conversation is closed', async () => {
     const alice = device({ identity: 'alice' })
     const conversation = await alice.open()
