@@ -160,7 +160,7 @@ export class ConversationCore<Attributes> {
 
   #take(changes: ConversationChanges): void {
     const before = this.#state
-    const after = this.#readState()
+    const after = this.#concernsState(changes) ? this.#readState() : before
     this.#state = after
     this.roster.take(changes)
     if (before.status === 'joined' && after.status !== 'joined') this.presence.typing.end()
@@ -171,6 +171,12 @@ export class ConversationCore<Attributes> {
       next()
       this.#announcements.shift()
     }
+  }
+
+  /** Most changes are what somebody else has read. */
+  #concernsState({ whole, joined, left, updated }: ConversationChanges): boolean {
+    const { me } = this
+    return whole || joined.includes(me) || left.includes(me) || updated.some(([one]) => one === me)
   }
 
   #announce(
@@ -191,14 +197,14 @@ export class ConversationCore<Attributes> {
     for (const [entry, mask] of changes.updated) {
       this.#tell('participantUpdated', this.roster.view(entry).emitUpdated(mask))
     }
-    const updateReasons = changedReasons(before, after)
+    const updateReasons = before === after ? [] : changedReasons(before, after)
     if (updateReasons.length > 0) {
       this.#conversation.emit('updated', { conversation: this.#conversation, updateReasons })
     }
     if (before.status === 'joined' && after.status !== 'joined') {
       this.#conversation.emit('removed', this.#conversation)
     }
-    this.#tellReadOnly()
+    if (changes.whole) this.#tellReadOnly()
   }
 
   #tellReadOnly(): void {

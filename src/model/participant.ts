@@ -153,9 +153,15 @@ export class Participant<Attributes = JSONValue> extends Emitter<ParticipantEven
 
   /** @internal */
   emitUpdated(mask: number): ParticipantUpdate<Attributes> {
-    const updateReasons = PARTICIPANT_REASONS.filter((_, i) => mask & (1 << i))
-    const update = { participant: this, updateReasons }
+    const update = { participant: this, updateReasons: reasonsOf(mask) }
     this.emit('updated', update)
     return update
   }
+}
+
+const reasonsByMask: ParticipantUpdateReason[][] = []
+
+function reasonsOf(mask: number): ParticipantUpdateReason[] {
+  reasonsByMask[mask] ??= PARTICIPANT_REASONS.filter((_, i) => mask & (1 << i))
+  return reasonsByMask[mask].slice()
 }
