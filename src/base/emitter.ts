@@ -18,7 +18,8 @@ interface Registration {
 export class Emitter<E extends EventMap<E>> {
   // Both are allocated on first use: a conversation may hold ten thousand emitters nobody listens to.
   #registrations: Map<keyof E, Registration[]> | undefined
-  #lastArgs: Map<keyof E, unknown[]> | undefined
+  /** Event, arguments, event, arguments …: most emitters tell of one or two events. */
+  #lastArgs: unknown[] | undefined
 
   on<K extends keyof E>(event: K, listener: E[K]): this {
     return this.#add(event, listener, false)
@@ -68,8 +69,10 @@ export class Emitter<E extends EventMap<E>> {
 
   /** Calls the listeners in the order they were added; says whether there was one. */
   emit<K extends keyof E>(event: K, ...args: Parameters<E[K]>): boolean {
-    this.#lastArgs ??= new Map()
-    this.#lastArgs.set(event, args)
+    this.#lastArgs ??= []
+    const known = this.#lastArgs.indexOf(event)
+    if (known < 0) this.#lastArgs.push(event, args)
+    else this.#lastArgs[known + 1] = args
     // Lists are replaced, never changed, so this loop sees those who were subscribed when it began.
     const list = this.#registrations?.get(event)
     if (!list) return false
@@ -103,9 +106,9 @@ export class Emitter<E extends EventMap<E>> {
 
   #replay<K extends keyof E>(event: K, listener: E[K]): boolean {
     assertFunction(event, listener)
-    const args = this.#lastArgs?.get(event)
-    if (!args) return false
-    callSafely(listener as unknown as AnyListener, args)
+    const known = this.#lastArgs?.indexOf(event) ?? -1
+    if (known < 0) return false
+    callSafely(listener as unknown as AnyListener, this.#lastArgs?.[known + 1] as unknown[])
     return true
   }
 }
