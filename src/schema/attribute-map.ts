@@ -1,72 +1,84 @@
 import type * as Y from 'yjs'
 import { isObject, type JSONValue } from '../base/json.ts'
 import { type AttributeEntry, diffAttributes, type Path } from './attributes.ts'
-import { isTime } from './format.ts'
+import { type Incarnation, isTime } from './format.ts'
 import { isPosition } from './position.ts'
 
 /** An entry as it lies in the `attributes` root. */
 export interface StoredAttribute extends AttributeEntry {
   readonly time: number
-  /** The membership it was written for, 0 where there are none: a removed participant's entries do not return. */
-  readonly incarnation: number
+  /**
+   * The membership it was written for. In the key, so that a write for a removed participant, made apart, neither
+   * returns with them nor competes with what is written after they came back.
+   */
+  readonly incarnation: Incarnation
 }
 
 /** The path of an entry without value, whose time tells of the last write that only deleted. */
 const TOUCHED: Path = ['!']
 
-export function attributeKey(entity: string, path: Path): string {
-  return JSON.stringify([entity, ...path])
+export function attributeKey(entity: string, incarnation: Incarnation, path: Path): string {
+  return JSON.stringify([entity, incarnation, ...path])
 }
 
 /** Total: undefined for whatever is no key of ours. */
-export function parseAttributeKey(key: string): { entity: string; path: Path } | undefined {
+export function parseAttributeKey(
+  key: string,
+): { entity: string; incarnation: Incarnation; path: Path } | undefined {
   try {
-    const [entity, ...path] = JSON.parse(key) as string[]
+    const [entity, incarnation, ...path] = JSON.parse(key) as [string, number, ...string[]]
     const isOurs =
       typeof entity === 'string' &&
+      Number.isSafeInteger(incarnation) &&
       path.length <= 64 &&
       (path.every(isSegment) || isTouched(path)) &&
-      attributeKey(entity, path) === key
-    return isOurs ? { entity, path } : undefined
+      attributeKey(entity, incarnation, path) === key
+    return isOurs ? { entity, incarnation, path } : undefined
   } catch {
     return undefined
   }
 }
 
 /** Total: undefined for whatever is no entry of ours. */
-export function decodeAttribute(path: Path, stored: unknown): StoredAttribute | undefined {
+export function decodeAttribute(
+  { incarnation, path }: { incarnation: Incarnation; path: Path },
+  stored: unknown,
+): StoredAttribute | undefined {
   if (!Array.isArray(stored)) return undefined
-  const [value, time, incarnation = 0] = stored
-  return isTime(time) && isEntryValue(value) && Number.isSafeInteger(incarnation)
-    ? { path, value, time, incarnation }
-    : undefined
+  const [value, time] = stored
+  return isTime(time) && isEntryValue(value) ? { path, value, time, incarnation } : undefined
 }
 
-/** The entries that make the value of an entity with these incarnations. */
+/** The entries that make the value of an entity with these incarnations, those of later ones after the others. */
 export function liveAttributes(
-  entries: Iterable<StoredAttribute>,
-  incarnations: ReadonlySet<number>,
+  entries: readonly StoredAttribute[],
+  incarnations: readonly Incarnation[],
 ): StoredAttribute[] {
-  return [...entries].filter(
-    ({ path, incarnation }) => !isTouched(path) && incarnations.has(incarnation),
+  return incarnations.flatMap(live =>
+    entries.filter(({ path, incarnation }) => incarnation === live && !isTouched(path)),
   )
 }
 
-/** Writes what differs between the entity's value and `next`; call it inside a transaction. */
+/**
+ * Writes what differs between the entity's value and `next`, for each incarnation: a remove that has seen only one
+ * takes only that one's. Call it inside a transaction.
+ */
 export function writeAttributes(
   map: Y.Map<unknown>,
   entity: string,
   current: { initial: readonly JSONValue[]; entries: readonly StoredAttribute[] },
   next: JSONValue,
-  stamp: { time: number; incarnation: number; writer: number },
+  stamp: { time: number; incarnations: readonly Incarnation[]; writer: number },
 ): void {
   const suffix = stamp.writer.toString(36).padStart(7, '0')
   const changes = diffAttributes(current.initial, current.entries, next, suffix)
-  for (const path of changes.delete) map.delete(attributeKey(entity, path))
-  const meta = stamp.incarnation === 0 ? [stamp.time] : [stamp.time, stamp.incarnation]
-  for (const { path, value } of changes.set) map.set(attributeKey(entity, path), [value, ...meta])
   if (changes.set.length === 0 && changes.delete.length > 0) {
-    map.set(attributeKey(entity, TOUCHED), [undefined, ...meta])
+    changes.set.push({ path: TOUCHED, value: undefined })
+  }
+  for (const incarnation of stamp.incarnations) {
+    const keyOf = (path: Path) => attributeKey(entity, incarnation, path)
+    for (const path of changes.delete) map.delete(keyOf(path))
+    for (const { path, value } of changes.set) map.set(keyOf(path), [value, stamp.time])
   }
 }
 

@@ -138,10 +138,10 @@ export class ConversationDocument {
       const isFirst =
         !first ||
         dateCreated < first.dateCreated ||
-        (dateCreated === first.dateCreated && slot.writer < first.writer)
+        (dateCreated === first.dateCreated && slot.number < first.writer)
       if (!isFirst) continue
       const name = typeof uniqueName === 'string' ? uniqueName : null
-      first = { createdBy, dateCreated, uniqueName: name, writer: slot.writer }
+      first = { createdBy, dateCreated, uniqueName: name, writer: slot.number }
     }
     return first
   }
@@ -215,15 +215,17 @@ export class ConversationDocument {
 
   setParticipantAttributes(entry: ParticipantEntry, next: JSONValue, now: number): void {
     const current = { initial: entry.initialAttributes(), entries: entry.liveAttributes() }
-    const incarnation = entry.records[0]?.incarnation ?? 0
-    const stamp = { time: timeAfter(entry.dateUpdated, now), incarnation, writer: this.writer }
+    const { incarnations, dateUpdated } = entry
+    const stamp = { time: timeAfter(dateUpdated, now), incarnations, writer: this.writer }
     writeAttributes(this.#attributes, entry.key, current, next, stamp)
   }
 
   setRole(entry: ParticipantEntry, roleSid: string, now: number): void {
     if (entry.roleSid === roleSid) return
-    const incarnation = entry.records[0]?.incarnation
-    this.#roles.set(entry.key, [roleSid, timeAfter(entry.dateUpdated, now), incarnation])
+    const value = [roleSid, timeAfter(entry.dateUpdated, now)]
+    for (const incarnation of entry.incarnations) {
+      this.#roles.set(slotKey(entry.key, incarnation), value)
+    }
   }
 
   /** Raises a participant's horizon in memory only, and tells; says whether it moved. */
@@ -267,7 +269,9 @@ export class ConversationDocument {
 
   #clear(entry: ParticipantEntry): void {
     for (const key of [...entry.overlay.keys()]) this.#attributes.delete(key)
-    if (entry.role) this.#roles.delete(entry.key)
+    for (const incarnation of entry.roles.keys()) {
+      this.#roles.delete(slotKey(entry.key, incarnation))
+    }
   }
 
   /** Everything known of a participant, who need not be there. */
@@ -284,16 +288,17 @@ export class ConversationDocument {
     if (!slot || !isParticipantKey(slot.owner)) return
     const entry = this.entry(slot.owner)
     if (isChange) this.#touch(entry)
-    entry.setRecord(slot.writer, decodeRecord(slot.writer, this.#participants.get(key)))
+    entry.setRecord(slot.number, decodeRecord(slot.number, this.#participants.get(key)))
   }
 
   #readRole(key: string, isChange = false): void {
-    if (!isParticipantKey(key)) return
-    const entry = this.entry(key)
+    const slot = parseSlotKey(key)
+    if (!slot || !isParticipantKey(slot.owner)) return
+    const entry = this.entry(slot.owner)
     if (isChange) this.#touch(entry)
     const stored = this.#roles.get(key)
-    const [sid, time, incarnation] = Array.isArray(stored) ? stored : []
-    entry.role = typeof sid === 'string' && isTime(time) ? { sid, time, incarnation } : undefined
+    const [sid, time] = Array.isArray(stored) ? stored : []
+    entry.setRole(slot.number, typeof sid === 'string' && isTime(time) ? { sid, time } : undefined)
   }
 
   #readAttribute(key: string, isChange = false): void {
@@ -306,8 +311,7 @@ export class ConversationDocument {
     if (!parsed || !isParticipantKey(parsed.entity)) return
     const entry = this.entry(parsed.entity)
     if (isChange) this.#touch(entry)
-    const attribute = decodeAttribute(parsed.path, this.#attributes.get(key))
-    entry.setAttribute(key, attribute)
+    entry.setAttribute(key, decodeAttribute(parsed, this.#attributes.get(key)))
   }
 
   #readHorizon(key: string, isChange = false): void {
@@ -317,10 +321,10 @@ export class ConversationDocument {
     const horizon = decodeHorizon(this.#horizons.get(key))
     if (!horizon) {
       // A slot that is gone was superseded; with a transport that reorders, by one that is yet to arrive.
-      entry.setSlot(slot.writer, false)
+      entry.setSlot(slot.number, false)
       return
     }
-    entry.setSlot(slot.writer, true)
+    entry.setSlot(slot.number, true)
     const joined = join(entry.horizon, horizon)
     if (joined === entry.horizon) return
     if (isChange) this.#remember(entry)

@@ -16,9 +16,9 @@ export const ROOTS = {
   fields: 'fields',
   /** participant records by `participant|writer` */
   participants: 'participants',
-  /** `[roleSid, timeMs]` by participant */
+  /** `[roleSid, timeMs]` by `participant|incarnation` */
   roles: 'roles',
-  /** `[value, timeMs, incarnation?]` by JSON text of `[participant, …path]`; participant '' is the whole document */
+  /** `[value, timeMs]` by JSON text of `[participant, incarnation, …path]`; `''`, 0 is the whole document */
   attributes: 'attributes',
   /** encoded horizons by `participant|writer` */
   horizons: 'horizons',
@@ -27,18 +27,23 @@ export const ROOTS = {
 /** The entity of attributes that belong to the document as a whole. */
 export const WHOLE = ''
 
-/** `participant|writer`; read from the end, for an identity may contain the separator. */
-export function slotKey(owner: string, writer: Writer): string {
-  return `${owner}|${writer.toString(36)}`
+/** A random number that tells a membership from an earlier one of the same participant; 0 of what always is. */
+export type Incarnation = number
+
+/** `participant|writer` or `participant|incarnation`; read from the end, for an identity may contain the separator. */
+export function slotKey(owner: string, number: Writer | Incarnation): string {
+  return `${owner}|${number.toString(36)}`
 }
 
-export function parseSlotKey(key: string): { owner: string; writer: Writer } | undefined {
+export function parseSlotKey(
+  key: string,
+): { owner: string; number: Writer | Incarnation } | undefined {
   const separator = key.lastIndexOf('|')
   if (separator < 0) return undefined
-  const writer = Number.parseInt(key.slice(separator + 1), 36)
+  const number = Number.parseInt(key.slice(separator + 1), 36)
   // Compared for equality: only one text names a writer.
-  return Number.isSafeInteger(writer) && writer.toString(36) === key.slice(separator + 1)
-    ? { owner: key.slice(0, separator), writer }
+  return Number.isSafeInteger(number) && number.toString(36) === key.slice(separator + 1)
+    ? { owner: key.slice(0, separator), number }
     : undefined
 }
 

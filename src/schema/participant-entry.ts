@@ -1,7 +1,7 @@
 import { equalJson, freezeJson, type JSONValue, parseJson } from '../base/json.ts'
 import { liveAttributes, type StoredAttribute } from './attribute-map.ts'
 import { readAttributes } from './attributes.ts'
-import { parseParticipantKey } from './format.ts'
+import { type Incarnation, parseParticipantKey } from './format.ts'
 import { type Horizon, lastReadIndex, UNREAD, type Writer } from './horizon.ts'
 import { byAge, type ParticipantBinding, type ParticipantRecord } from './participant-record.ts'
 
@@ -26,12 +26,17 @@ export const REASON_BIT = Object.fromEntries(
 /** By type, as the SDK has it for e-mail. */
 export type ParticipantBindings = Readonly<Record<string, Readonly<ParticipantBinding>>>
 
-const NONE_LIVE: ReadonlySet<unknown> = new Set()
 const NO_BINDINGS: ParticipantBindings = Object.freeze({})
 
 // Ten thousand people who only joined need no maps of their own.
 const NO_OVERLAY: ReadonlyMap<string, StoredAttribute> = new Map()
 const NO_SLOTS: ReadonlySet<Writer> = new Set()
+const NO_ROLES: ReadonlyMap<Incarnation, Role> = new Map()
+
+interface Role {
+  readonly sid: string
+  readonly time: number
+}
 
 /**
  * Everything a document says of one participant, decoded. It also exists for somebody who is not there (any more),
@@ -42,7 +47,7 @@ export class ParticipantEntry {
   readonly #records: ParticipantRecord[] = []
   #overlay: Map<string, StoredAttribute> | undefined
   #slots: Set<Writer> | undefined
-  role: { readonly sid: string; readonly time: number; readonly incarnation: unknown } | undefined
+  #roles: Map<Incarnation, Role> | undefined
   /** The join of all slots ever seen, whether they are still in the document or not. */
   horizon: Horizon = UNREAD
   /** Of the model; the schema does not look at it. */
@@ -72,6 +77,20 @@ export class ParticipantEntry {
       this.#overlay.set(key, attribute)
     } else {
       this.#overlay?.delete(key)
+    }
+  }
+
+  /** Roles by the membership they were given to. */
+  get roles(): ReadonlyMap<Incarnation, Role> {
+    return this.#roles ?? NO_ROLES
+  }
+
+  setRole(incarnation: Incarnation, role: Role | undefined): void {
+    if (role) {
+      this.#roles ??= new Map()
+      this.#roles.set(incarnation, role)
+    } else {
+      this.#roles?.delete(incarnation)
     }
   }
 
@@ -105,6 +124,11 @@ export class ParticipantEntry {
     if (!record) return
     const older = this.#records.findLastIndex(one => byAge(one, record) < 0)
     this.#records.splice(older + 1, 0, record)
+  }
+
+  /** Of the memberships that are there, sorted by age. */
+  get incarnations(): Incarnation[] {
+    return [...new Set(this.#records.map(({ incarnation }) => incarnation))]
   }
 
   get identity(): string | null {
@@ -141,7 +165,7 @@ export class ParticipantEntry {
   }
 
   liveAttributes(): StoredAttribute[] {
-    return this.#overlay ? liveAttributes(this.#overlay.values(), this.#incarnations()) : []
+    return this.#overlay ? liveAttributes([...this.#overlay.values()], this.incarnations) : []
   }
 
   /** Call before records, overlay or role change; undefined = was not there. */
@@ -199,20 +223,20 @@ export class ParticipantEntry {
     const [oldest] = this.records
     if (!oldest) return
     this.dateCreated = oldest.dateCreated
-    const live: ReadonlySet<unknown> =
-      this.role || this.overlay.size > 0 ? this.#incarnations() : NONE_LIVE
-    const role = this.role && live.has(this.role.incarnation) ? this.role : undefined
-    this.roleSid = role?.sid ?? ''
-    let newest = Math.max(this.horizon.time, role?.time ?? 0)
-    for (const { dateCreated } of this.records) newest = Math.max(newest, dateCreated)
-    for (const entry of this.overlay.values()) {
-      if (live.has(entry.incarnation)) newest = Math.max(newest, entry.time)
+    this.roleSid = ''
+    let newest = this.horizon.time
+    for (const { dateCreated, incarnation } of this.#records) {
+      const role = this.#roles?.get(incarnation)
+      if (role) this.roleSid = role.sid
+      newest = Math.max(newest, dateCreated, role?.time ?? 0)
+    }
+    if (this.#overlay) {
+      const { incarnations } = this
+      for (const { incarnation, time } of this.#overlay.values()) {
+        if (incarnations.includes(incarnation)) newest = Math.max(newest, time)
+      }
     }
     this.dateUpdated = newest
-  }
-
-  #incarnations(): ReadonlySet<number> {
-    return new Set(this.#records.map(({ incarnation }) => incarnation))
   }
 
   #readBindings(): ParticipantBindings {

@@ -1,5 +1,5 @@
 import { isObject, type JSONValue } from '../base/json.ts'
-import { isTime } from './format.ts'
+import { type Incarnation, isTime } from './format.ts'
 import type { Writer } from './horizon.ts'
 
 /** How a participant who is not on chat is reached. */
@@ -15,8 +15,7 @@ export interface ParticipantRecord {
   readonly writer: Writer
   /** In ms since 1970. */
   readonly dateCreated: number
-  /** Random; tells this membership from an earlier one of the same participant. */
-  readonly incarnation: number
+  readonly incarnation: Incarnation
   /** JSON text, parsed when somebody asks; undefined = none were given. */
   readonly attributes: string | undefined
   readonly binding: ParticipantBinding | undefined

@@ -17,7 +17,7 @@ export interface Field {
 }
 
 /** The incarnations of an entity that always is. */
-const ALWAYS: ReadonlySet<number> = new Set([0])
+const ALWAYS = [0]
 
 /**
  * The fields and attributes that belong to a document as a whole: what a conversation and a user have alike.
@@ -62,9 +62,7 @@ export class WholeEntity {
   readAttribute(key: string): void {
     const parsed = parseAttributeKey(key)
     const entry =
-      parsed?.entity === WHOLE
-        ? decodeAttribute(parsed.path, this.#attributeMap.get(key))
-        : undefined
+      parsed?.entity === WHOLE ? decodeAttribute(parsed, this.#attributeMap.get(key)) : undefined
     if (entry) this.#overlay.set(key, entry)
     else this.#overlay.delete(key)
   }
@@ -83,11 +81,11 @@ export class WholeEntity {
 
   setAttributes(next: JSONValue, now: number, writer: number): void {
     const current = { initial: [], entries: this.#liveAttributes() }
-    const stamp = { time: timeAfter(this.dateUpdated, now), incarnation: 0, writer }
+    const stamp = { time: timeAfter(this.dateUpdated, now), incarnations: ALWAYS, writer }
     writeAttributes(this.#attributeMap, WHOLE, current, next, stamp)
   }
 
   #liveAttributes(): StoredAttribute[] {
-    return liveAttributes(this.#overlay.values(), ALWAYS)
+    return liveAttributes([...this.#overlay.values()], ALWAYS)
   }
 }

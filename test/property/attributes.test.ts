@@ -44,18 +44,18 @@ function write(
   const written = new Map(known)
   const changes = diffAttributes(initial, known.values(), next, suffix)
   for (const path of changes.delete) {
-    expect(written.delete(attributeKey('bob', path))).toBe(true)
+    expect(written.delete(attributeKey('bob', 1, path))).toBe(true)
   }
   for (const { path, value } of changes.set) {
-    const key = attributeKey('bob', path)
-    expect(parseAttributeKey(key), key).toEqual({ entity: 'bob', path })
+    const key = attributeKey('bob', 1, path)
+    expect(parseAttributeKey(key), key).toEqual({ entity: 'bob', incarnation: 1, path })
     written.set(key, { path, value })
   }
   return written
 }
 
 function mapOf(list: AttributeEntry[]): Map<string, AttributeEntry> {
-  return new Map(list.map(one => [attributeKey('bob', one.path), one]))
+  return new Map(list.map(one => [attributeKey('bob', 1, one.path), one]))
 }
 
 describe('attributes', () => {

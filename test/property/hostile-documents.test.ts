@@ -75,7 +75,7 @@ const bytes = fc.oneof(
 /** Values in our forms with members that may be wrong, and anything else. */
 const value: fc.Arbitrary<unknown> = fc.oneof(
   fc.tuple(json, time),
-  fc.tuple(fc.constantFrom({}, [], 1, 'x', null, undefined), time, incarnation),
+  fc.tuple(fc.constantFrom({}, [], 1, 'x', null, undefined), time),
   fc.tuple(time, incarnation, fc.oneof(text, fc.json(), json)),
   fc.tuple(time, incarnation, fc.json(), json),
   fc.tuple(text, time, text),
@@ -108,8 +108,8 @@ const key: fc.Arbitrary<string> = fc.oneof(
     )
     .map(parts => parts.join('|')),
   fc
-    .tuple(who, fc.array(segment, { maxLength: 4 }))
-    .map(([entity, path]) => JSON.stringify([entity, ...path])),
+    .tuple(who, incarnation, fc.array(segment, { maxLength: 4 }))
+    .map(([entity, membership, path]) => JSON.stringify([entity, membership, ...path])),
   fc.constantFrom('friendlyName', 'uniqueName', 'attributes', 'constructor'),
   who,
   fc.json(),
@@ -132,8 +132,8 @@ const aimed = fc
   )
   .map(([entity, path, odd]) => ({
     root: ROOTS.attributes,
-    key: JSON.stringify([entity, ...path]),
-    value: entity === '' ? [odd, 1] : [odd, 1, INCARNATION],
+    key: JSON.stringify([entity, entity === '' ? 0 : INCARNATION, ...path]),
+    value: [odd, 1],
     isDelete: false,
   }))
 const roots = [...Object.values(ROOTS), 'elsewhere']

@@ -172,6 +172,48 @@ describe('removing', () => {
     expect(sizes).toEqual([0, 0, 0])
   })
 
+  // Which of two concurrent writes Yjs lets win depends on random client ids: both ways must end well.
+  it.each(Array.from({ length: 8 }, (_, i) => i))(
+    'and adding again cannot be overwritten by writes for the membership that was removed (%i)',
+    async () => {
+      const { one, two, meet } = await apart(first => first.add('bob', { color: 'red' }))
+      await (await find(one, 'bob')).remove()
+      await one.add('bob', { color: 'white' })
+      await (await find(one, 'bob')).updateAttributes({ color: 'green' })
+      await (await find(one, 'bob')).updateRole('RL1')
+      await (await find(two, 'bob')).updateAttributes({ color: 'blue', more: true })
+      await (await find(two, 'bob')).updateRole('RL2')
+      await meet()
+      const bob = await find(one, 'bob')
+      expect(bob.attributes).toEqual({ color: 'green' })
+      expect(bob.roleSid).toBe('RL1')
+    },
+  )
+
+  it.each([-1000, 1000])(
+    'takes nothing from a membership that it had not seen, be it %i ms younger',
+    async skewMs => {
+      const seen = await open({ identity: 'alice', name: 'seen', skewMs })
+      const unseen = await open({ identity: 'alice', name: 'unseen' })
+      const remover = await open({ identity: 'alice', name: 'remover' })
+      network.partition([['seen', 'remover'], ['unseen']])
+      await seen.add('bob', { seen: 1 })
+      await unseen.add('bob', { unseen: 1 })
+      await network.settle()
+      network.partition([['seen', 'unseen'], ['remover']])
+      await network.settle()
+      const bob = await find(seen, 'bob')
+      await bob.updateAttributes({ seen: 1, unseen: 1, both: 1 })
+      await bob.updateRole('RL1')
+      await (await find(remover, 'bob')).remove()
+      network.heal()
+      await network.settle()
+      expect(await snapshot(seen)).toEqual(await snapshot(remover))
+      expect(bob.attributes).toEqual({ unseen: 1, both: 1 })
+      expect(bob.roleSid).toBe('RL1')
+    },
+  )
+
   it('and adding again keeps the object, and what they have read', async () => {
     const one = await open({ identity: 'alice' })
     await one.join({ a: 1 })

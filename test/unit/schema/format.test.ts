@@ -71,7 +71,7 @@ describe('the key of a slot', () => {
   it('tells owner and writer, whatever is in the owner', () => {
     fc.assert(
       fc.property(text, clientId, (owner, writer) => {
-        expect(parseSlotKey(slotKey(owner, writer))).toEqual({ owner, writer })
+        expect(parseSlotKey(slotKey(owner, writer))).toEqual({ owner, number: writer })
       }),
       runs(500),
     )
@@ -94,16 +94,18 @@ describe('the key of a slot', () => {
 })
 
 describe('the key of an attribute', () => {
-  it('tells entity and path', () => {
+  it('tells entity, membership and path', () => {
     fc.assert(
       fc.property(
         fc.string(),
+        clientId,
         fc.array(
           fc.string().map(name => `.${name}`),
           { maxLength: 64 },
         ),
-        (entity, path) => {
-          expect(parseAttributeKey(attributeKey(entity, path))).toEqual({ entity, path })
+        (entity, incarnation, path) => {
+          const key = attributeKey(entity, incarnation, path)
+          expect(parseAttributeKey(key)).toEqual({ entity, incarnation, path })
         },
       ),
       runs(300),
@@ -119,13 +121,18 @@ describe('the key of an attribute', () => {
       '{}',
       '[]',
       '[5]',
-      '["a", ".b"]',
-      '["a","b"]',
-      '["a","#"]',
-      '["a","#0"]',
-      '["a",".b",5]',
+      '["a"]',
+      '["a",".b"]',
+      '["a","1",".b"]',
+      '["a",1.5,".b"]',
+      '["a",null,".b"]',
+      '["a",1, ".b"]',
+      '["a",1,"b"]',
+      '["a",1,"#"]',
+      '["a",1,"#0"]',
+      '["a",1,".b",5]',
     ]
-    const deep = attributeKey('a', new Array(65).fill('.x'))
+    const deep = attributeKey('a', 1, new Array(65).fill('.x'))
     for (const key of [...odd, deep, '['.repeat(100_000)]) {
       expect(parseAttributeKey(key), key.slice(0, 20)).toBe(undefined)
     }
@@ -135,8 +142,8 @@ describe('the key of an attribute', () => {
     fc.assert(
       fc.property(fc.string(), fc.anything(), (key, value) => {
         parseAttributeKey(key)
-        decodeAttribute(['.a'], value)
-        decodeAttribute(['.a'], [value, 1])
+        decodeAttribute({ incarnation: 0, path: ['.a'] }, value)
+        decodeAttribute({ incarnation: 0, path: ['.a'] }, [value, 1])
         parseSlotKey(key)
         parseParticipantKey(key)
         decodeRecord(1, value)
