@@ -50,12 +50,11 @@ interface Node {
 /** The value that initial values (later ones win) and entries make; `{}` where there are none. */
 export function readAttributes(
   initial: readonly JSONValue[],
-  entries: Iterable<AttributeEntry>,
+  entries: readonly AttributeEntry[],
 ): JSONValue {
-  const stored = [...entries]
   // Most people never change what they joined with.
-  const isPlain = stored.length === 0 && initial.length < 2
-  const value = isPlain ? initial[0] : toValue(buildTree(initial, stored))
+  const isPlain = entries.length === 0 && initial.length < 2
+  const value = isPlain ? initial[0] : toValue(buildTree(initial, entries))
   return value === undefined ? {} : value
 }
 
@@ -66,7 +65,7 @@ export function readAttributes(
  */
 export function diffAttributes(
   initial: readonly JSONValue[],
-  entries: Iterable<AttributeEntry>,
+  entries: readonly AttributeEntry[],
   next: JSONValue,
   suffix: string,
 ): AttributeChanges {
@@ -76,11 +75,11 @@ export function diffAttributes(
   return changes
 }
 
-function buildTree(initial: readonly JSONValue[], entries: Iterable<AttributeEntry>): Node {
+function buildTree(initial: readonly JSONValue[], entries: readonly AttributeEntry[]): Node {
   const root: Node = { ...newNode(), own: {} }
   for (const value of initial) addInitial(root, value)
   // Ancestors first, for an entry replaces what is below it.
-  for (const { path, value } of [...entries].sort((a, b) => a.path.length - b.path.length)) {
+  for (const { path, value } of entries.toSorted((a, b) => a.path.length - b.path.length)) {
     let node = root
     for (const segment of path) node = childOf(node, segment)
     node.own = value

@@ -14,7 +14,7 @@ import {
 } from './format.ts'
 import { advance, equalHorizon, type Horizon, join, lastReadIndex, rewind } from './horizon.ts'
 import { decodeHorizon, encodeHorizon } from './horizon-codec.ts'
-import { ParticipantEntry, type ParticipantSnapshot } from './participant-entry.ts'
+import { type Before, ParticipantEntry } from './participant-entry.ts'
 import { decodeRecord, encodeRecord, type ParticipantBinding } from './participant-record.ts'
 import { rootMap } from './root-map.ts'
 import { WholeEntity } from './whole-entity.ts'
@@ -32,12 +32,10 @@ export interface ConversationChanges {
   readonly whole: boolean
 }
 
-/** A participant before the transaction. */
-interface Touched {
-  readonly horizon: Horizon
-  readonly dateUpdated: number
-  /** Set when more than the horizon was touched. */
-  before: { readonly snapshot: ParticipantSnapshot | undefined } | undefined
+/** A participant's entry, and a writer or incarnation of theirs. */
+interface Slot {
+  readonly entry: ParticipantEntry
+  readonly number: number
 }
 
 export interface Creation {
@@ -61,7 +59,9 @@ export class ConversationDocument {
   readonly #roles: Y.Map<unknown>
   readonly #attributes: Y.Map<unknown>
   readonly #horizons: Y.Map<unknown>
-  readonly #touched = new Map<ParticipantEntry, Touched>()
+  #touched: ParticipantEntry[] = []
+  /** Keys of horizons that have changed before: reading them again would take as long as reading the horizon. */
+  readonly #slots = new Map<string, Slot | undefined>()
   #wholeTouched = false
   #stop: () => void = () => {}
 
@@ -262,7 +262,7 @@ export class ConversationDocument {
   #writeHorizon(entry: ParticipantEntry, horizon: Horizon): void {
     this.#horizons.set(slotKey(entry.key, this.writer), encodeHorizon(horizon))
     // What is written is the join of all slots seen, so the others add nothing to it.
-    const others = [...entry.slots].filter(writer => writer !== this.writer)
+    const others = entry.slots.filter(writer => writer !== this.writer)
     if (others.length < SLOTS_KEPT) return
     for (const writer of others) this.#horizons.delete(slotKey(entry.key, writer))
   }
@@ -284,21 +284,21 @@ export class ConversationDocument {
   }
 
   #readRecord(key: string, isChange = false): void {
-    const slot = parseSlotKey(key)
-    if (!slot || !isParticipantKey(slot.owner)) return
-    const entry = this.entry(slot.owner)
+    const slot = this.#slot(key)
+    if (!slot) return
+    const { entry, number } = slot
     if (isChange) this.#touch(entry)
-    entry.setRecord(slot.number, decodeRecord(slot.number, this.#participants.get(key)))
+    entry.setRecord(number, decodeRecord(number, this.#participants.get(key)))
   }
 
   #readRole(key: string, isChange = false): void {
-    const slot = parseSlotKey(key)
-    if (!slot || !isParticipantKey(slot.owner)) return
-    const entry = this.entry(slot.owner)
+    const slot = this.#slot(key)
+    if (!slot) return
+    const { entry, number } = slot
     if (isChange) this.#touch(entry)
     const stored = this.#roles.get(key)
     const [sid, time] = Array.isArray(stored) ? stored : []
-    entry.setRole(slot.number, typeof sid === 'string' && isTime(time) ? { sid, time } : undefined)
+    entry.setRole(number, typeof sid === 'string' && isTime(time) ? { sid, time } : undefined)
   }
 
   #readAttribute(key: string, isChange = false): void {
@@ -315,34 +315,36 @@ export class ConversationDocument {
   }
 
   #readHorizon(key: string, isChange = false): void {
-    const slot = parseSlotKey(key)
-    if (!slot || !isParticipantKey(slot.owner)) return
-    const entry = this.entry(slot.owner)
+    const slot = isChange ? this.#knownSlot(key) : this.#slot(key)
+    if (!slot) return
+    const { entry, number } = slot
     const horizon = decodeHorizon(this.#horizons.get(key))
-    if (!horizon) {
-      // A slot that is gone was superseded; with a transport that reorders, by one that is yet to arrive.
-      entry.setSlot(slot.number, false)
-      return
-    }
-    entry.setSlot(slot.number, true)
-    const joined = join(entry.horizon, horizon)
+    // A slot that is gone was superseded; with a transport that reorders, by one that is yet to arrive.
+    entry.setSlot(number, horizon !== undefined)
+    const joined = horizon ? join(entry.horizon, horizon) : entry.horizon
     if (joined === entry.horizon) return
-    if (isChange) this.#remember(entry)
+    if (isChange && entry.rememberHorizon()) this.#touched.push(entry)
     entry.setHorizon(joined)
   }
 
-  #touch(entry: ParticipantEntry): void {
-    this.#remember(entry).before ??= { snapshot: entry.capture() }
+  #slot(key: string): Slot | undefined {
+    const slot = parseSlotKey(key)
+    return slot && isParticipantKey(slot.owner)
+      ? { entry: this.entry(slot.owner), number: slot.number }
+      : undefined
   }
 
-  #remember(entry: ParticipantEntry): Touched {
-    let touched = this.#touched.get(entry)
-    if (!touched) {
-      const { horizon, dateUpdated } = entry
-      touched = { horizon, dateUpdated, before: undefined }
-      this.#touched.set(entry, touched)
+  #knownSlot(key: string): Slot | undefined {
+    let slot = this.#slots.get(key)
+    if (!slot) {
+      slot = this.#slot(key)
+      this.#slots.set(key, slot)
     }
-    return touched
+    return slot
+  }
+
+  #touch(entry: ParticipantEntry): void {
+    if (entry.remember()) this.#touched.push(entry)
   }
 
   #touchWhole(): void {
@@ -350,22 +352,25 @@ export class ConversationDocument {
   }
 
   #tell(): void {
-    if (this.#touched.size === 0 && !this.#wholeTouched) return
+    const touched = this.#touched
+    if (touched.length === 0 && !this.#wholeTouched) return
+    this.#touched = []
     const changes: ConversationChanges = {
       joined: [],
       left: [],
       updated: [],
       whole: this.#wholeTouched,
     }
-    for (const [entry, { horizon, dateUpdated, before }] of this.#touched) {
-      const wasPresent = before ? before.snapshot !== undefined : entry.isPresent
-      const derived = before ? entry.derive(before.snapshot) : 0
+    for (const entry of touched) {
+      const { horizon, dateUpdated, rest } = entry.before as Before
+      entry.before = undefined
+      const wasPresent = rest ? rest.snapshot !== undefined : entry.isPresent
+      const derived = rest ? entry.derive(rest.snapshot) : 0
       const mask = derived | entry.horizonReasons(horizon, dateUpdated)
       if (entry.isPresent && !wasPresent) changes.joined.push(entry)
       else if (!entry.isPresent && wasPresent) changes.left.push(entry)
       else if (entry.isPresent && mask !== 0) changes.updated.push([entry, mask])
     }
-    this.#touched.clear()
     this.#wholeTouched = false
     if (changes.whole) this.whole.refresh()
     this.#onChanges(changes)

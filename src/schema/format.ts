@@ -39,13 +39,14 @@ export function parseSlotKey(
   key: string,
 ): { owner: string; number: Writer | Incarnation } | undefined {
   const separator = key.lastIndexOf('|')
-  if (separator < 0) return undefined
-  const number = Number.parseInt(key.slice(separator + 1), 36)
-  // Compared for equality: only one text names a writer.
-  return Number.isSafeInteger(number) && number.toString(36) === key.slice(separator + 1)
-    ? { owner: key.slice(0, separator), number }
-    : undefined
+  const digits = key.slice(separator + 1)
+  if (separator < 0 || !CANONICAL.test(digits)) return undefined
+  const number = Number.parseInt(digits, 36)
+  return Number.isSafeInteger(number) ? { owner: key.slice(0, separator), number } : undefined
 }
+
+/** Only one text names a number. */
+const CANONICAL = /^(?:0|[1-9a-z][0-9a-z]*)$/
 
 const NON_CHAT = /^@(?!@)([^:]*):(.*)$/s
 

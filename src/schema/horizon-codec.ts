@@ -101,10 +101,9 @@ function assertSafe(integer: number): number {
 }
 
 function readTime(decoder: decoding.Decoder): number {
+  const { arr, pos } = decoder
   let zigzag = 0
-  for (let scale = 1; decoding.hasContent(decoder); scale *= 256) {
-    zigzag += decoding.readUint8(decoder) * scale
-  }
+  for (let i = arr.length; i > pos; ) zigzag = zigzag * 256 + (arr[--i] as number)
   assertSafe(zigzag)
   return Math.min(EPOCH_MS + (zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2), MAX_TIME)
 }

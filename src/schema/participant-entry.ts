@@ -30,7 +30,7 @@ const NO_BINDINGS: ParticipantBindings = Object.freeze({})
 
 // Ten thousand people who only joined need no maps of their own.
 const NO_OVERLAY: ReadonlyMap<string, StoredAttribute> = new Map()
-const NO_SLOTS: ReadonlySet<Writer> = new Set()
+const NONE: readonly never[] = []
 const NO_ROLES: ReadonlyMap<Incarnation, Role> = new Map()
 
 interface Role {
@@ -44,12 +44,14 @@ interface Role {
  */
 export class ParticipantEntry {
   readonly key: string
-  readonly #records: ParticipantRecord[] = []
+  #records: readonly ParticipantRecord[] = NONE
   #overlay: Map<string, StoredAttribute> | undefined
-  #slots: Set<Writer> | undefined
+  #slots: readonly Writer[] = NONE
   #roles: Map<Incarnation, Role> | undefined
   /** The join of all slots ever seen, whether they are still in the document or not. */
   horizon: Horizon = UNREAD
+  /** As it was before the transaction that changes it; undefined = nothing does. */
+  before: Before | undefined
   /** Of the model; the schema does not look at it. */
   view: unknown
 
@@ -95,17 +97,14 @@ export class ParticipantEntry {
   }
 
   /** Whose slots of the horizon are in the document. */
-  get slots(): ReadonlySet<Writer> {
-    return this.#slots ?? NO_SLOTS
+  get slots(): readonly Writer[] {
+    return this.#slots
   }
 
   setSlot(writer: Writer, isThere: boolean): void {
-    if (isThere) {
-      this.#slots ??= new Set()
-      this.#slots.add(writer)
-    } else {
-      this.#slots?.delete(writer)
-    }
+    if (this.#slots.includes(writer) === isThere) return
+    if (!isThere) this.#slots = this.#slots.filter(one => one !== writer)
+    else this.#slots = this.#slots.length === 0 ? [writer] : [...this.#slots, writer]
   }
 
   /** Sorted by age; empty = not in the conversation. */
@@ -119,11 +118,9 @@ export class ParticipantEntry {
 
   /** Puts a writer's record in its place; undefined = there is none. */
   setRecord(writer: Writer, record: ParticipantRecord | undefined): void {
-    const known = this.#records.findIndex(one => one.writer === writer)
-    if (known >= 0) this.#records.splice(known, 1)
-    if (!record) return
-    const older = this.#records.findLastIndex(one => byAge(one, record) < 0)
-    this.#records.splice(older + 1, 0, record)
+    const others = this.#records.filter(one => one.writer !== writer)
+    if (!record) this.#records = others
+    else this.#records = others.length === 0 ? [record] : [...others, record].sort(byAge)
   }
 
   /** Of the memberships that are there, sorted by age. */
@@ -141,7 +138,7 @@ export class ParticipantEntry {
 
   /** Frozen; the same object until it changes. */
   get attributes(): JSONValue {
-    this.#attributes ??= freezeJson(readAttributes(this.initialAttributes(), this.liveAttributes()))
+    this.#attributes ??= freezeJson(this.#readAttributes())
     return this.#attributes
   }
 
@@ -160,19 +157,31 @@ export class ParticipantEntry {
   }
 
   initialAttributes(): JSONValue[] {
-    const values = this.records.map(({ attributes }) => parseJson(attributes))
-    return values.filter(value => value !== undefined)
+    const values: JSONValue[] = []
+    for (const { attributes } of this.#records) {
+      const value = parseJson(attributes)
+      if (value !== undefined) values.push(value)
+    }
+    return values
   }
 
   liveAttributes(): StoredAttribute[] {
     return this.#overlay ? liveAttributes([...this.#overlay.values()], this.incarnations) : []
   }
 
-  /** Call before records, overlay or role change; undefined = was not there. */
-  capture(): ParticipantSnapshot | undefined {
-    if (!this.isPresent) return undefined
-    const { attributes, bindings, dateCreated, roleSid } = this
-    return { attributes, bindings, dateCreated, roleSid }
+  /** Call before the horizon changes; says whether it is the first change of the transaction. */
+  rememberHorizon(): boolean {
+    if (this.before) return false
+    this.before = { horizon: this.horizon, dateUpdated: this.dateUpdated, rest: undefined }
+    return true
+  }
+
+  /** Call before records, overlay or role change; says whether it is the first change of the transaction. */
+  remember(): boolean {
+    const isFirst = this.rememberHorizon()
+    const before = this.before as Before
+    before.rest ??= { snapshot: this.#capture() }
+    return isFirst
   }
 
   /** Call after records, overlay or role changed: derives anew, and says which values differ as a mask. */
@@ -184,7 +193,7 @@ export class ParticipantEntry {
       this.#bindings = undefined
       return 0
     }
-    const attributes = readAttributes(this.initialAttributes(), this.liveAttributes())
+    const attributes = this.#readAttributes()
     const bindings = this.#readBindings()
     let mask = 0
     if (!equalJson(attributes, before.attributes)) {
@@ -239,13 +248,31 @@ export class ParticipantEntry {
     this.dateUpdated = newest
   }
 
+  #capture(): ParticipantSnapshot | undefined {
+    if (!this.isPresent) return undefined
+    const { attributes, bindings, dateCreated, roleSid } = this
+    return { attributes, bindings, dateCreated, roleSid }
+  }
+
+  #readAttributes(): JSONValue {
+    return readAttributes(this.initialAttributes(), this.liveAttributes())
+  }
+
   #readBindings(): ParticipantBindings {
     const binding = this.records.find(record => record.binding)?.binding
     return binding ? Object.freeze({ [this.type]: Object.freeze(binding) }) : NO_BINDINGS
   }
 }
 
-export interface ParticipantSnapshot {
+/** A participant before a transaction. */
+export interface Before {
+  readonly horizon: Horizon
+  readonly dateUpdated: number
+  /** Set when more than the horizon is touched. */
+  rest: { readonly snapshot: ParticipantSnapshot | undefined } | undefined
+}
+
+interface ParticipantSnapshot {
   readonly attributes: JSONValue
   readonly bindings: ParticipantBindings
   readonly dateCreated: number

@@ -42,7 +42,7 @@ function write(
   suffix = '000000a',
 ): Map<string, AttributeEntry> {
   const written = new Map(known)
-  const changes = diffAttributes(initial, known.values(), next, suffix)
+  const changes = diffAttributes(initial, [...known.values()], next, suffix)
   for (const path of changes.delete) {
     expect(written.delete(attributeKey('bob', 1, path))).toBe(true)
   }
@@ -68,13 +68,13 @@ describe('attributes', () => {
         json,
         (initial, list, one, two) => {
           let known = mapOf(list)
-          readAttributes(initial, known.values())
+          readAttributes(initial, [...known.values()])
           for (const next of [one, two, one]) {
             known = write(initial, known, next)
-            const value = readAttributes(initial, known.values())
+            const value = readAttributes(initial, [...known.values()])
             if (!equalJson(value, next)) expect(value).toEqual(next)
             // What was written is complete: the same again changes nothing.
-            expect(diffAttributes(initial, known.values(), next, '000000b')).toEqual({
+            expect(diffAttributes(initial, [...known.values()], next, '000000b')).toEqual({
               set: [],
               delete: [],
             })
@@ -90,7 +90,7 @@ describe('attributes', () => {
       let value: JSONValue = 'deep'
       for (let i = 0; i < 64; i++) value = wrap(value)
       const known = write([], new Map(), value)
-      expect(readAttributes([], known.values())).toEqual(value)
+      expect(readAttributes([], [...known.values()])).toEqual(value)
       expect(readAttributes([value], [])).toEqual(value)
     }
   })
@@ -109,7 +109,7 @@ describe('attributes', () => {
         list = add(list, n)
         known = write([], known, list)
       }
-      expect(readAttributes([], known.values())).toEqual(list)
+      expect(readAttributes([], [...known.values()])).toEqual(list)
       for (const key of known.keys()) expect(key.length).toBeLessThan(400)
     }
   })
@@ -118,7 +118,7 @@ describe('attributes', () => {
     const base = write([], new Map(), ['first', 'last'])
     const left = write([], base, ['first', 'a1', 'a2', 'a3', 'last'], '000000a')
     const right = write([], base, ['first', 'b1', 'b2', 'b3', 'last'], '000000b')
-    const merged = readAttributes([], new Map([...left, ...right]).values())
+    const merged = readAttributes([], [...new Map([...left, ...right]).values()])
     expect(merged).toEqual(['first', 'a1', 'a2', 'a3', 'b1', 'b2', 'b3', 'last'])
   })
 
@@ -126,7 +126,7 @@ describe('attributes', () => {
     const many = Array.from({ length: 1000 }, (_, i) => i)
     const base = write([], new Map(), ['first', 'last'])
     const known = write([], base, ['first', ...many, 'last'])
-    expect(readAttributes([], known.values())).toEqual(['first', ...many, 'last'])
+    expect(readAttributes([], [...known.values()])).toEqual(['first', ...many, 'last'])
     for (const key of known.keys()) expect(key.length).toBeLessThan(50)
   })
 
@@ -136,7 +136,7 @@ describe('attributes', () => {
     let known = new Map<string, AttributeEntry>()
     for (const next of [zeros, numbers, numbers.toReversed(), zeros.slice(1), { a: zeros }, {}]) {
       known = write([], known, next)
-      expect(equalJson(readAttributes([], known.values()), next)).toBe(true)
+      expect(equalJson(readAttributes([], [...known.values()]), next)).toBe(true)
     }
   })
 })

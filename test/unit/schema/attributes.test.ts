@@ -22,11 +22,11 @@ class Replica {
   }
 
   get value(): JSONValue {
-    return readAttributes(this.initial, this.entries.values())
+    return readAttributes(this.initial, [...this.entries.values()])
   }
 
   write(next: JSONValue): AttributeChanges {
-    const changes = diffAttributes(this.initial, this.entries.values(), next, this.#suffix)
+    const changes = diffAttributes(this.initial, [...this.entries.values()], next, this.#suffix)
     for (const path of changes.delete) {
       const key = JSON.stringify(path)
       this.#deleted.add(this.entries.get(key)?.stamp as string)
