@@ -69,9 +69,9 @@ export class Emitter<E extends EventMap<E>> {
 
   /** Calls the listeners in the order they were added; says whether there was one. */
   emit<K extends keyof E>(event: K, ...args: Parameters<E[K]>): boolean {
-    this.#lastArgs ??= []
-    const known = this.#lastArgs.indexOf(event)
-    if (known < 0) this.#lastArgs.push(event, args)
+    const known = this.#lastArgs?.indexOf(event) ?? -1
+    // Not by `push`, which reserves room for more.
+    if (!this.#lastArgs || known < 0) this.#lastArgs = [...(this.#lastArgs ?? []), event, args]
     else this.#lastArgs[known + 1] = args
     // Lists are replaced, never changed, so this loop sees those who were subscribed when it began.
     const list = this.#registrations?.get(event)

@@ -54,7 +54,7 @@ export function join(a: Horizon, b: Horizon): Horizon {
   if (isPlain(a) && isPlain(b)) {
     const [x, y] = [a.live[0] as Epoch, b.live[0] as Epoch]
     if (y.index <= x.index) return time === a.time ? a : { ...a, time }
-    return { live: b.live, seen: NONE_SEEN, time }
+    return time === b.time ? b : { ...b, time }
   }
   const joined = { live: joinLive(a, b), seen: greater(a.seen, b.seen), time }
   return equalHorizon(joined, a) ? a : joined
