@@ -199,7 +199,8 @@ export class ConversationCore<Attributes> {
     }
     const updateReasons = before === after ? [] : changedReasons(before, after)
     if (updateReasons.length > 0) {
-      this.#conversation.emit('updated', { conversation: this.#conversation, updateReasons })
+      const update = { conversation: this.#conversation, updateReasons }
+      this.#conversation.emit('updated', Object.freeze(update))
     }
     if (before.status === 'joined' && after.status !== 'joined') {
       this.#conversation.emit('removed', this.#conversation)

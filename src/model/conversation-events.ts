@@ -7,7 +7,7 @@ import type { Participant, ParticipantUpdate } from './participant.ts'
 
 export interface ConversationUpdate<Attributes = JSONValue> {
   conversation: Conversation<Attributes>
-  /** Which values differ from before, in a fixed order. */
+  /** Which values differ from before, in a fixed order. Frozen. */
   updateReasons: ConversationUpdateReason[]
 }
 

@@ -1,4 +1,4 @@
-import { equalJson, type JSONValue } from '../base/json.ts'
+import { equalJson, freezeJson, type JSONValue } from '../base/json.ts'
 import type { ConversationDocument, Creation } from '../schema/conversation-document.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
 
@@ -56,5 +56,7 @@ export function changedReasons(
   before: ConversationState,
   after: ConversationState,
 ): ConversationUpdateReason[] {
-  return CONVERSATION_REASONS.filter(reason => !equalJson(before[reason], after[reason]))
+  return freezeJson(
+    CONVERSATION_REASONS.filter(reason => !equalJson(before[reason], after[reason])),
+  )
 }

@@ -384,6 +384,23 @@ describe('a client', () => {
     await closing
   })
 
+  it('hands out updates that no listener can change for the others', async () => {
+    await conversation.join()
+    const updates: { updateReasons: string[] }[] = []
+    const hear = (update: { updateReasons: string[] }) => void updates.push(update)
+    ;(await me()).on('updated', hear)
+    conversation.on('updated', hear)
+    client.user.on('updated', hear)
+    await (await me()).updateAttributes({ a: 1 })
+    await conversation.updateFriendlyName('x')
+    await client.user.updateFriendlyName('x')
+    expect(updates).toHaveLength(3)
+    for (const update of updates) {
+      expect(() => update.updateReasons.pop()).toThrow(TypeError)
+      expect(() => Object.assign(update, { updateReasons: [] })).toThrow(TypeError)
+    }
+  })
+
   it('has limits of its own for what it writes', async () => {
     const small = new Device(network, {
       identity: 'bob',
