@@ -4,8 +4,9 @@ import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
 import { conversationSid } from '../base/ids.ts'
 import type { JSONValue } from '../base/json.ts'
-import { Conversation, type ConversationOptions } from '../model/conversation.ts'
+import { Conversation } from '../model/conversation.ts'
 import type { RosterEvents } from '../model/conversation-events.ts'
+import { type ConversationOptions, readOptions } from '../model/conversation-options.ts'
 import type { Host, Limits, Timings } from '../model/host.ts'
 import { User, type UserUpdate } from '../model/user.ts'
 import type { Persistence, Transport } from '../sync/provider.ts'
@@ -82,6 +83,7 @@ export class Client extends Emitter<ClientEvents> {
   ): Promise<Conversation<Attributes>> {
     checkArguments([name, options], nonEmptyString, optionalObject)
     checkText(name, 'name', this.#host.limits.textLength)
+    const used = readOptions(options)
     this.#assertOpen()
     const sid = conversationSid(name)
     // Two at a time of one document would be two tabs.
@@ -95,7 +97,7 @@ export class Client extends Emitter<ClientEvents> {
         this.#host,
         sid,
         name === sid ? null : name,
-        options as ConversationOptions<never>,
+        used as ConversationOptions<never>,
       )
       known = { conversation, whenOpen: this.#open(conversation) }
       this.#conversations.set(sid, known)

@@ -6,11 +6,11 @@ import {
 } from '../schema/conversation-document.ts'
 import { chatKey } from '../schema/format.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
-import { assertSameYjs } from '../schema/root-map.ts'
 import type { Session } from '../sync/session.ts'
 import { CoalescedWrite } from './coalesced-write.ts'
-import type { Conversation, ConversationOptions } from './conversation.ts'
+import type { Conversation } from './conversation.ts'
 import type { ConversationEvents, RosterEvents } from './conversation-events.ts'
+import type { ConversationOptions } from './conversation-options.ts'
 import {
   type ConversationState,
   changedReasons,
@@ -46,7 +46,6 @@ export class ConversationCore<Attributes> {
     this.#conversation = conversation
     this.#host = host
     const { clock, identity } = host
-    if (doc) assertSameYjs(doc)
     this.#assumed = { createdBy: identity, dateCreated: clock.now(), uniqueName }
     this.#horizonWrites = new CoalescedWrite(clock, host.timings.horizonIntervalMs, () => {
       if (this.document.isReadOnly) return

@@ -19,23 +19,15 @@ import type { ConversationDocument } from '../schema/conversation-document.ts'
 import { chatKey, nonChatKey } from '../schema/format.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
 import type { ParticipantBinding } from '../schema/participant-record.ts'
-import type { SessionOptions } from '../sync/session.ts'
 import type { ConnectionStatus } from '../sync/status.ts'
 import { checkAttributes } from './attributes-schema.ts'
 import { ConversationCore } from './conversation-core.ts'
 import type { ConversationEvents } from './conversation-events.ts'
+import type { ConversationOptions } from './conversation-options.ts'
 import type { ConversationStatus } from './conversation-state.ts'
 import type { Host } from './host.ts'
 import { Participant } from './participant.ts'
 import { type ParticipantResponse, toParticipantResponse } from './participant-response.ts'
-
-export interface ConversationOptions<Attributes = JSONValue> {
-  /** Checks participants' attributes before they are written; it must be synchronous. */
-  readonly participantAttributes?: StandardSchemaV1<unknown, Attributes> | undefined
-  /** An app's own document and awareness; they are used, and not destroyed on close. */
-  readonly doc?: SessionOptions['doc']
-  readonly awareness?: SessionOptions['awareness']
-}
 
 /** How a participant who is not on chat appears in an e-mail. */
 export interface ParticipantBindingOptions {

@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createRequire } from 'node:module'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { Emitter } from '../../../src/base/emitter.ts'
 import { ConversationsError, type ErrorCode } from '../../../src/base/errors.ts'
@@ -256,19 +258,45 @@ describe('wrong types', () => {
     ]) {
       await refused(() => conversation.addNonChatParticipant('a@x', 'b@x', {}, { email } as never))
     }
-    for (const options of [
-      null,
-      5,
-      'x',
-      () => 1,
-      [],
-      { doc: {} },
-      { doc: 5 },
-      { doc: new Map() },
-    ]) {
+    for (const options of [null, 5, 'x', () => 1, []]) {
       const name = `other ${String(JSON.stringify(options))}`
       await refused(() => client.openConversation(name, options as never))
     }
+  })
+
+  it('of an own document and awareness are refused, and so are those that do not belong together', async () => {
+    const doc = new Y.Doc()
+    const awareness = new Awareness(doc)
+    const other = new Awareness(new Y.Doc())
+    const count = Object.assign(new Map(), { doc })
+    for (const options of [
+      ...[null, {}, 5, 'x', new Map(), awareness].map(wrong => ({ doc: wrong })),
+      ...[null, {}, 5, 'x', doc, count, other].map(wrong => ({ doc, awareness: wrong })),
+      ...[null, {}, 5, 'x', doc, { getLocalState() {} }].map(wrong => ({ awareness: wrong })),
+    ]) {
+      expect(await refused(() => client.openConversation('other', options as never))).toMatchObject(
+        {
+          code: 'invalid-argument',
+          message: 'doc must be a Y.Doc, and awareness one of that document: new Awareness(doc)',
+        },
+      )
+    }
+    const room = await client.openConversation('other', { awareness })
+    await room.join()
+    expect(doc.getMap(ROOTS.participants).size).toBe(1)
+    await room.close()
+    awareness.destroy()
+    other.destroy()
+  })
+
+  it('of a document from another copy of Yjs have an error of their own', async () => {
+    const warning = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const other = createRequire(import.meta.url)('yjs') as typeof Y
+    warning.mockRestore()
+    expect(other.Doc).not.toBe(Y.Doc)
+    const doc = new other.Doc()
+    const error = await refused(() => client.openConversation('other', { doc }))
+    expect(error).toMatchObject({ code: 'duplicate-yjs' })
   })
 
   it('as too many arguments are refused', async () => {
