@@ -345,6 +345,20 @@ describe('a client', () => {
     expect(room.status).toBe('joined')
   })
 
+  it("leaves nothing behind on an app's own document", async () => {
+    const doc = new Y.Doc()
+    const listeners = () => {
+      const roots = [...doc.share.values()].flatMap(type => [...type._eH.l, ...type._dEH.l])
+      return [...doc._observers.values()].flatMap(set => [...set]).concat(roots)
+    }
+    const before = listeners()
+    const own = await client.openConversation('own', { doc })
+    await own.join()
+    expect(listeners()).not.toEqual(before)
+    await own.close()
+    expect(listeners()).toEqual(before)
+  })
+
   it('resolves a write when it is durable, though it is visible at once', async () => {
     let isFlushed = () => {}
     const slow = new Device(network, {
