@@ -10,11 +10,12 @@ import {
   nonNegativeInteger,
   ofType,
   optionalJson,
+  type Rule,
   shorten,
 } from '../base/arguments.ts'
 import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
-import { equalJson, type JSONValue } from '../base/json.ts'
+import { equalJson, isObject, type JSONValue } from '../base/json.ts'
 import type { ConversationDocument } from '../schema/conversation-document.ts'
 import { chatKey, nonChatKey } from '../schema/format.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
@@ -198,14 +199,14 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
     attributes?: Attributes,
     bindingOptions?: ParticipantBindingOptions,
   ): Promise<ParticipantResponse> {
-    checkArguments(arguments, nonEmptyString, nonEmptyString, optionalJson, optionalJson)
+    checkArguments(arguments, nonEmptyString, nonEmptyString, optionalJson, bindingRule)
+    checkArguments([proxyAddress, address], addressRule, addressRule)
     this.#checkName(proxyAddress, 'proxyAddress')
     this.#checkName(address, 'address')
     const type = typeOfAddress(address)
     const binding: ParticipantBinding = { address, proxyAddress }
     if (type === 'email') {
       const { name, level = 'to' } = bindingOptions?.email ?? {}
-      checkArguments([name, level], anyOf(ofType('string'), undefinedRule), literal('to', 'cc'))
       if (name !== undefined) this.#checkName(name, 'name')
       Object.assign(binding, name === undefined ? { level } : { name, level })
     }
@@ -418,7 +419,21 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   }
 }
 
-const undefinedRule = { accepts: (value: unknown) => value === undefined, expected: 'undefined' }
+const addressRule: Rule = {
+  accepts: value => value !== 'whatsapp:',
+  expected: 'an address behind "whatsapp:"',
+}
+
+const bindingRule: Rule = {
+  accepts: (options = {}) => {
+    if (!isObject(options)) return false
+    const { email = {} } = options
+    if (!isObject(email)) return false
+    const { name = '', level = 'to' } = email
+    return typeof name === 'string' && (level === 'to' || level === 'cc')
+  },
+  expected: 'an optional { email?: { name?: string; level?: "to" | "cc" } }',
+}
 
 function typeOfAddress(address: string): 'whatsapp' | 'email' | 'sms' {
   if (address.startsWith('whatsapp:')) return 'whatsapp'

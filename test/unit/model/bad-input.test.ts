@@ -248,15 +248,41 @@ describe('wrong types', () => {
     )
     expect(address).toBe('Argument 2 is expected to be a non-empty string, but got 5')
     await refused(() => conversation.addNonChatParticipant('+1', '+2', 1n as never))
-    await refused(() => conversation.addNonChatParticipant('+1', '+3', {}, 1n as never))
-    for (const email of [
-      { name: 5 },
-      { name: null },
-      { level: 'bcc' },
-      { name: huge },
-      { name: '\ud800' },
-    ]) {
-      await refused(() => conversation.addNonChatParticipant('a@x', 'b@x', {}, { email } as never))
+    const expected =
+      'Argument 4 is expected to be an optional { email?: { name?: string; level?: "to" | "cc" } }'
+    for (const address of ['b@x', '+3']) {
+      for (const [options, text] of [
+        [1n, '1'],
+        [5, '5'],
+        ['x', '"x"'],
+        [null, 'null'],
+        [[], 'instance of Array'],
+        ...[7, null, 'x', [], { name: 5 }, { name: null }, { level: 'bcc' }, { level: null }].map(
+          email => [{ email }, 'object'] as const,
+        ),
+      ]) {
+        const error = await refused(() =>
+          conversation.addNonChatParticipant('+1', address, {}, options as never),
+        )
+        expect(error).toMatchObject({
+          code: 'invalid-argument',
+          message: `${expected}, but got ${text}`,
+        })
+      }
+    }
+    for (const name of [huge, '\ud800']) {
+      await refused(() => conversation.addNonChatParticipant('a@x', 'b@x', {}, { email: { name } }))
+    }
+    for (const [i, args] of [
+      ['whatsapp:', '+1'],
+      ['+1', 'whatsapp:'],
+    ].entries()) {
+      const { message } = await refused(() =>
+        conversation.addNonChatParticipant(...(args as [string, string])),
+      )
+      expect(message).toBe(
+        `Argument ${i + 1} is expected to be an address behind "whatsapp:", but got "whatsapp:"`,
+      )
     }
     for (const options of [null, 5, 'x', () => 1, []]) {
       const name = `other ${String(JSON.stringify(options))}`
