@@ -87,8 +87,8 @@ export class ConversationCore<Attributes> {
     this.#isOpen = true
     this.#tellReadOnly()
     session.on('status', status => {
-      this.#conversation.emit('connectionStatusChanged', status)
       this.#host.onStatus()
+      this.#conversation.emit('connectionStatusChanged', status)
       this.#tellOwnPresence()
       if (status === 'disconnected' || status === 'denied') this.#createIfNobodyDid()
     })

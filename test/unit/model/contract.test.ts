@@ -331,6 +331,22 @@ describe('a client', () => {
     expect(user.isOnline).toBe(false)
   })
 
+  it('knows its status before anybody is told of it', async () => {
+    await network.settle()
+    const seen: string[] = []
+    conversation.on('connectionStatusChanged', status =>
+      seen.push(`${status} ${client.connectionStatus}`),
+    )
+    client.on('connectionStatusChanged', status =>
+      seen.push(`${status} ${conversation.connectionStatus}`),
+    )
+    client.disconnect()
+    client.connect()
+    await network.settle()
+    const statuses = ['disconnected', 'connecting', 'connected'].map(one => `${one} ${one}`)
+    expect(seen).toEqual(statuses.flatMap(one => [one, one]))
+  })
+
   it('keeps nothing of a conversation that could not be opened, and can open it again', async () => {
     await network.settle()
     const doc = new Y.Doc()
