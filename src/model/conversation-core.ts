@@ -88,15 +88,17 @@ export class ConversationCore<Attributes> {
     this.#tellReadOnly()
     session.on('status', status => {
       this.#host.onStatus()
-      this.#conversation.emit('connectionStatusChanged', status)
+      if (this.#isOpen || status === 'disconnected')
+        this.#conversation.emit('connectionStatusChanged', status)
       this.#tellOwnPresence()
       if (status === 'disconnected' || status === 'denied') this.#createIfNobodyDid()
     })
     session.on('synced', isSynced => {
       if (isSynced) this.#createIfNobodyDid()
-      this.#conversation.emit('synced', isSynced)
+      if (this.#isOpen || !isSynced) this.#conversation.emit('synced', isSynced)
     })
     session.start()
+    this.assertOpen()
     this.presence.start(this.#host.identity)
     // Nobody is asked.
     if (session.status === 'disconnected') this.#createIfNobodyDid()
@@ -194,21 +196,22 @@ export class ConversationCore<Attributes> {
       if (participant.isTyping) this.#tellTypingOf('typingStarted', entry)
     }
     for (const [entry, mask] of changes.updated) {
+      if (!this.#isOpen) return
       this.#tell('participantUpdated', this.roster.view(entry).emitUpdated(mask))
     }
     const updateReasons = before === after ? [] : changedReasons(before, after)
     if (updateReasons.length > 0) {
       const update = { conversation: this.#conversation, updateReasons }
-      this.#conversation.emit('updated', Object.freeze(update))
+      this.#emit('updated', Object.freeze(update))
     }
     if (before.status === 'joined' && after.status !== 'joined') {
-      this.#conversation.emit('removed', this.#conversation)
+      this.#emit('removed', this.#conversation)
     }
     if (changes.whole) this.#tellReadOnly()
   }
 
   #tellReadOnly(): void {
-    if (this.#hasToldReadOnly || !this.document.isReadOnly) return
+    if (!this.#isOpen || this.#hasToldReadOnly || !this.document.isReadOnly) return
     this.#hasToldReadOnly = true
     try {
       this.document.assertFormat()
@@ -252,6 +255,7 @@ export class ConversationCore<Attributes> {
   }
 
   #tellTypingOf(event: 'typingStarted' | 'typingEnded', entry: ParticipantEntry): void {
+    if (!this.#isOpen) return
     const participant = this.roster.view(entry)
     participant.emit(event, participant)
     this.#tell(event, participant)
@@ -262,7 +266,15 @@ export class ConversationCore<Attributes> {
     event: K,
     ...args: Parameters<ConversationEvents<Attributes>[K]>
   ): void {
-    this.#host.tell(event, args)
-    this.#conversation.emit(event, ...args)
+    if (this.#isOpen || event === 'error') this.#host.tell(event, args)
+    this.#emit(event, ...args)
+  }
+
+  /** Once it is asked to close, it tells of its end and of trouble on the way. */
+  #emit<K extends keyof ConversationEvents>(
+    event: K,
+    ...args: Parameters<ConversationEvents<Attributes>[K]>
+  ): void {
+    if (this.#isOpen || event === 'error') this.#conversation.emit(event, ...args)
   }
 }

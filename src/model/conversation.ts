@@ -78,9 +78,18 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
     return this.#core.open()
   }
 
-  /** Leaves the document; what was written before is durable when it resolves. The participant stays one. */
+  /**
+   * Leaves the document; what was written before is durable when it resolves. The participant stays one. Nothing more
+   * is told from now on, but that the connection ends, and errors.
+   */
   close(): Promise<void> {
-    this.#whenClosed ??= this.#core.close().then(() => this.host.onClosed(this))
+    if (this.#whenClosed) return this.#whenClosed
+    // Known before anything is told: a listener may close it, or open it again.
+    let settle: (end: Promise<void>) => void = () => {}
+    this.#whenClosed = new Promise(resolve => {
+      settle = resolve
+    })
+    settle(this.#core.close().then(() => this.host.onClosed(this)))
     return this.#whenClosed
   }
 

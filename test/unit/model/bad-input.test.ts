@@ -630,6 +630,18 @@ describe('after the end', () => {
     await expect(opening).rejects.toMatchObject({ code: 'closed' })
   })
 
+  it('that comes while it connects for the first time refuses it, and says nothing of this user', async () => {
+    const awareness = new Awareness(new Y.Doc())
+    awareness.setLocalState(null)
+    const second = new Device(device.network, { identity: 'bob' })
+    second.client.on('connectionStatusChanged', () => void second.client.close())
+    await expect(second.client.openConversation('other', { awareness })).rejects.toMatchObject({
+      code: 'closed',
+    })
+    expect(awareness.getLocalState()).toBe(null)
+    awareness.destroy()
+  })
+
   it('waits for what was begun before, however often it is asked for', async () => {
     const first = conversation.close()
     const second = conversation.close()

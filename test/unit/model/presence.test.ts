@@ -247,6 +247,20 @@ describe('the devices of everybody', () => {
     expect(heard.slice(-4)).toEqual(['a on', 'a types', 'a ended', 'a off'])
   })
 
+  it('are lost also if our own connection goes while somebody is told that they are here', () => {
+    const clock = new FakeClock()
+    const peers: Peers = new Peers({
+      clock,
+      typingTimeoutMs: 6000,
+      graceMs: 10_000,
+      onPresence: (_, isHere) => isHere && peers.lose(1, true),
+      onTyping: () => {},
+    })
+    peers.update(1, { identity: 'a' })
+    clock.advance(10_000)
+    expect(peers.isOnline('a')).toBe(false)
+  })
+
   it('leave no timers behind', () => {
     const { clock, peers } = gather()
     peers.update(1, { identity: 'a', typing: 1 })
