@@ -193,6 +193,8 @@ export class ConversationCore<Attributes> {
       const participant = this.roster.view(entry)
       this.#tell('participantJoined', participant)
       // Awareness may be ahead of the document.
+      if (!participant.isOnline) continue
+      this.#tell('participantOnline', participant)
       if (participant.isTyping) this.#tellTypingOf('typingStarted', entry)
     }
     for (const [entry, mask] of changes.updated) {

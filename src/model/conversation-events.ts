@@ -18,7 +18,7 @@ export type RosterEvents<Attributes = JSONValue> = {
   participantUpdated: (update: ParticipantUpdate<Attributes>) => void
   typingStarted: (participant: Participant<Attributes>) => void
   typingEnded: (participant: Participant<Attributes>) => void
-  /** The first device of a participant came online. */
+  /** The first device of a participant came online, or somebody who is online joined. */
   participantOnline: (participant: Participant<Attributes>) => void
   /** The last device of a participant went offline. */
   participantOffline: (participant: Participant<Attributes>) => void

@@ -95,7 +95,9 @@ export class EventView {
       'participantJoined',
       hear('participantJoined', (participant: Participant) => {
         expect(this.#participants.has(participant), 'joined twice').toBe(false)
-        this.#participants.set(participant, participantValues(participant))
+        // Of these they are told afterwards.
+        const values = { ...participantValues(participant), isOnline: false, isTyping: false }
+        this.#participants.set(participant, values)
       }),
     )
     conversation.on(
