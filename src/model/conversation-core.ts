@@ -167,10 +167,18 @@ export class ConversationCore<Attributes> {
     if (before.status === 'joined' && after.status !== 'joined') this.presence.typing.end()
     this.#announcements.push(() => this.#announce(changes, before, after))
     // Listeners may write: what they cause is told when everybody has heard of what caused it.
-    if (this.#announcements.length > 1) return
-    for (let next = this.#announcements[0]; next; next = this.#announcements[0]) {
-      next()
-      this.#announcements.shift()
+    if (this.#announcements.length === 1) this.#tellAll()
+  }
+
+  #tellAll(): void {
+    try {
+      for (let next = this.#announcements[0]; next; next = this.#announcements[0]) {
+        next()
+        this.#announcements.shift()
+      }
+    } finally {
+      // Not empty if a console of the app's own throws what is reported to it.
+      if (this.#announcements.shift()) this.#tellAll()
     }
   }
 

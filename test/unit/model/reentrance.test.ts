@@ -9,6 +9,7 @@ const clients: Client[] = []
 afterEach(async () => {
   await Promise.all(clients.splice(0).map(client => client.close()))
   vi.restoreAllMocks()
+  vi.unstubAllGlobals()
 })
 
 async function open(doc = new Y.Doc()) {
@@ -164,4 +165,23 @@ it('a conversation that was closed in a listener tells of its end, and of nothin
     expect(others, `after ${heard.slice(0, n)}`).toEqual([])
     expect(timers).toBe(0)
   }
+})
+
+it('what goes on is told though an app reports errors by throwing them, on the console too', async () => {
+  const rethrow = (error: unknown) => {
+    throw error
+  }
+  vi.stubGlobal('reportError', rethrow)
+  vi.spyOn(console, 'error').mockImplementation(rethrow)
+  const conversation = await open()
+  const log: string[] = []
+  conversation.on('participantJoined', () => {
+    void conversation.advanceLastReadMessageIndex(3)
+    log.push('joined')
+    throw new Error('of the app')
+  })
+  conversation.on('participantUpdated', () => log.push('updated'))
+  await conversation.join().catch(() => log.push('rejected'))
+  await conversation.advanceLastReadMessageIndex(4)
+  expect(log).toEqual(['joined', 'updated', 'rejected', 'updated'])
 })
