@@ -45,6 +45,13 @@ export class Client extends Emitter<ClientEvents> {
     checkArguments([options?.identity], nonEmptyString)
     const limits = readNumbers(DEFAULT_LIMITS, options.limits)
     checkText(options.identity, 'identity', limits.textLength)
+    const timings = readNumbers(DEFAULT_TIMINGS, options)
+    if (timings.typingWindowMs >= timings.typingTimeoutMs) {
+      throw new ConversationsError(
+        'invalid-argument',
+        'typingWindowMs must be less than typingTimeoutMs, or typing would flicker',
+      )
+    }
     this.identity = options.identity
     this.#persistence = options.persistence ?? undefined
     this.#transports = [options.transport ?? []].flat()
@@ -52,7 +59,7 @@ export class Client extends Emitter<ClientEvents> {
       options.clock ?? systemClock,
       options.random ?? Math.random,
       limits,
-      readNumbers(DEFAULT_TIMINGS, options),
+      timings,
     )
   }
 

@@ -703,6 +703,22 @@ describe('a client', () => {
     }
   })
 
+  it('is refused with timings by which others would see typing flicker', async () => {
+    for (const timings of [
+      { typingWindowMs: 6000 },
+      { typingTimeoutMs: 5000 },
+      { typingWindowMs: 300, typingTimeoutMs: 200 },
+    ]) {
+      expect(() => createClient({ identity: 'a', ...timings })).toThrow(
+        expect.objectContaining({
+          code: 'invalid-argument',
+          message: 'typingWindowMs must be less than typingTimeoutMs, or typing would flicker',
+        }),
+      )
+    }
+    await createClient({ identity: 'a', typingWindowMs: 0, typingTimeoutMs: 1 }).close()
+  })
+
   it('keeps its limits where an app gives undefined for one', async () => {
     const lax = new Client({ identity: 'a', limits: { attributesBytes: undefined as never } })
     await expect(lax.user.updateAttributes(huge)).rejects.toMatchObject({ code: 'too-large' })
