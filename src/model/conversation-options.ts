@@ -20,7 +20,7 @@ export interface ConversationOptions<Attributes = JSONValue> {
 export function readOptions<Attributes>(
   options: ConversationOptions<Attributes>,
 ): ConversationOptions<Attributes> {
-  const { awareness, doc = awareness?.doc } = options
+  const { participantAttributes, awareness, doc = awareness?.doc } = options
   // By what they can do: several copies of y-protocols do no harm, and those of Yjs are an error of their own.
   const isDoc = typeof doc?.transact === 'function'
   const isOfDoc = awareness?.doc === doc && typeof awareness?.getLocalState === 'function'
@@ -30,5 +30,5 @@ export function readOptions<Attributes>(
       'doc must be a Y.Doc, and awareness one of that document: new Awareness(doc)',
     )
   }
-  return { ...options, doc }
+  return { participantAttributes, doc, awareness }
 }

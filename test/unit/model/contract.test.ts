@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { Client } from '../../../src/client/client.ts'
 import { Conversation } from '../../../src/model/conversation.ts'
@@ -301,6 +302,38 @@ describe('a client', () => {
     expect(await client.openConversation(conversation.sid)).toBe(conversation)
     const [a, b] = await Promise.all([client.openConversation('x'), client.openConversation('x')])
     expect(a).toBe(b)
+  })
+
+  it('gives it with the options it was opened with, and refuses others', async () => {
+    const doc = new Y.Doc()
+    const awareness = new Awareness(doc)
+    const participantAttributes = {
+      '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) },
+    } as const
+    const options = { awareness, participantAttributes }
+    const open = (given: object) => client.openConversation('own', given)
+    const [own, same] = await Promise.all([open(options), open(options)])
+    for (const fine of [{}, { doc: undefined }, { doc }, { awareness }, { ...options, doc }]) {
+      expect(await open(fine)).toBe(own)
+    }
+    expect(same).toBe(own)
+    const otherDoc = new Y.Doc()
+    for (const [key, other] of [
+      ['doc', { doc: otherDoc }],
+      ['doc', { ...options, doc: undefined, awareness: new Awareness(otherDoc) }],
+      ['awareness', { awareness: new Awareness(doc) }],
+      ['participantAttributes', { participantAttributes: { ...participantAttributes } }],
+    ] as const) {
+      await expect(open(other)).rejects.toMatchObject({
+        code: 'invalid-argument',
+        message: `The conversation is open, and not with this ${key}; close it first`,
+      })
+    }
+    await expect(client.openConversation('room', { doc })).rejects.toThrow('this doc')
+    await own.close()
+    expect(await open({ doc: otherDoc })).not.toBe(own)
+    doc.destroy()
+    otherDoc.destroy()
   })
 
   it('tells of all its conversations', async () => {
