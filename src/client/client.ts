@@ -49,7 +49,7 @@ export class Client extends Emitter<ClientEvents> {
     if (timings.typingWindowMs >= timings.typingTimeoutMs) {
       throw new ConversationsError(
         'invalid-argument',
-        'typingWindowMs must be less than typingTimeoutMs, or typing would flicker',
+        'typingWindowMs must be less than typingTimeoutMs',
       )
     }
     this.identity = options.identity
@@ -108,7 +108,7 @@ export class Client extends Emitter<ClientEvents> {
       if (value === undefined || value === known.options[key as keyof ConversationOptions]) continue
       throw new ConversationsError(
         'invalid-argument',
-        `The conversation is open, and not with this ${key}; close it first`,
+        `The conversation is open with another ${key}; close it first`,
       )
     }
     await known.whenOpen

@@ -22,12 +22,13 @@ export function readOptions<Attributes>(
 ): ConversationOptions<Attributes> {
   const { participantAttributes, awareness, doc = awareness?.doc } = options
   // By what they can do: several copies of y-protocols do no harm, and those of Yjs are an error of their own.
-  const isDoc = typeof doc?.transact === 'function'
-  const isOfDoc = awareness?.doc === doc && typeof awareness?.getLocalState === 'function'
-  if ((doc !== undefined && !isDoc) || (awareness !== undefined && !(isDoc && isOfDoc))) {
+  const isFine = doc?.transact
+    ? awareness === undefined || (awareness?.doc === doc && awareness.getLocalState)
+    : doc === undefined && awareness === undefined
+  if (!isFine) {
     throw new ConversationsError(
       'invalid-argument',
-      'doc must be a Y.Doc, and awareness one of that document: new Awareness(doc)',
+      'doc must be a Y.Doc, and awareness an Awareness of it',
     )
   }
   return { participantAttributes, doc, awareness }

@@ -272,9 +272,9 @@ export class Session extends Emitter<SessionEvents> {
 /** A bare awareness never stops listening to its document, which may outlive it. */
 function createAwareness(doc: Y.Doc): Awareness {
   let stop = () => {}
-  const on = (event: 'destroy', listener: () => void) => {
-    doc.on(event, listener)
-    stop = () => doc.off(event, listener)
+  const on = (...args: ['destroy', () => void]) => {
+    doc.on(...args)
+    stop = () => doc.off(...args)
   }
   const awareness = new Awareness(Object.create(doc, { on: { value: on } }) as Y.Doc)
   awareness.doc = doc

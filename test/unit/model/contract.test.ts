@@ -326,10 +326,10 @@ describe('a client', () => {
     ] as const) {
       await expect(open(other)).rejects.toMatchObject({
         code: 'invalid-argument',
-        message: `The conversation is open, and not with this ${key}; close it first`,
+        message: `The conversation is open with another ${key}; close it first`,
       })
     }
-    await expect(client.openConversation('room', { doc })).rejects.toThrow('this doc')
+    await expect(client.openConversation('room', { doc })).rejects.toThrow('another doc')
     await own.close()
     expect(await open({ doc: otherDoc })).not.toBe(own)
     doc.destroy()
