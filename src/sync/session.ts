@@ -63,7 +63,7 @@ export class Session extends Emitter<SessionEvents> {
     this.#options = options
     this.name = options.name
     this.doc = options.doc ?? new Y.Doc({ guid: options.name })
-    this.awareness = options.awareness ?? new Awareness(this.doc)
+    this.awareness = options.awareness ?? createAwareness(this.doc)
     // A bare awareness would announce `{}`, with a clock that others ignore for 15 s.
     if (!options.awareness) this.awareness.setLocalState(null)
   }
@@ -267,4 +267,17 @@ export class Session extends Emitter<SessionEvents> {
       document.removeEventListener('visibilitychange', onVisibility)
     }
   }
+}
+
+/** A bare awareness never stops listening to its document, which may outlive it. */
+function createAwareness(doc: Y.Doc): Awareness {
+  let stop = () => {}
+  const on = (...args: ['destroy', () => void]) => {
+    doc.on(...args)
+    stop = () => doc.off(...args)
+  }
+  const awareness = new Awareness(Object.create(doc, { on: { value: on } }) as Y.Doc)
+  awareness.doc = doc
+  awareness.on('destroy', stop)
+  return awareness
 }
