@@ -11,12 +11,15 @@ import {
   TRANSITIONS,
   toStatus,
 } from './status.ts'
+import { WriterLease } from './writer-lease.ts'
 
 export interface SessionOptions {
   readonly name: string
   readonly persistence: Persistence | undefined
   readonly transports: readonly Transport[]
-  /** An app's own document and awareness; they are used and not destroyed. */
+  /** Whose sessions go on under each other's client ids. Default: everybody's. */
+  readonly owner?: string | undefined
+  /** An app's own document and awareness; they are used and not destroyed, and the document keeps its client id. */
   readonly doc?: Y.Doc | undefined
   readonly awareness?: Awareness | undefined
   /** Writes what the model holds back for a moment into the document. */
@@ -49,6 +52,7 @@ export class Session extends Emitter<SessionEvents> {
   readonly awareness: Awareness
   readonly #options: SessionOptions
   #persistence: PersistenceHandle | undefined
+  #lease: WriterLease | undefined
   #connections: Connection[] = []
   #status: ConnectionStatus = 'disconnected'
   #isSynced = false
@@ -94,6 +98,9 @@ export class Session extends Emitter<SessionEvents> {
     try {
       this.#persistence = persistence(this.#context())
       await Promise.race([this.#persistence.whenLoaded, whenDestroyed])
+      if (this.isDestroyed || this.#options.doc) return
+      this.#lease = this.#leaseFrom(this.#persistence)
+      await Promise.race([this.#lease?.resume(), whenDestroyed])
     } catch (cause) {
       this.#report(cause, 'storage', 'The persistence failed to load; the document lives in memory')
     }
@@ -157,6 +164,7 @@ export class Session extends Emitter<SessionEvents> {
     }
     await this.flush()
     try {
+      this.#lease?.release()
       await this.#persistence?.destroy()
     } catch (cause) {
       this.#report(cause, 'storage', 'The persistence failed to close')
@@ -165,6 +173,16 @@ export class Session extends Emitter<SessionEvents> {
     if (!this.#options.awareness) this.awareness.destroy()
     if (!this.#options.doc) this.doc.destroy()
     this.emit('destroyed')
+  }
+
+  /** The awareness keeps the client id it began with: presence is of a session, and its clock would begin anew. */
+  #leaseFrom({ writers }: PersistenceHandle): WriterLease | undefined {
+    if (!writers) return undefined
+    return new WriterLease(this.doc, writers, this.#options.owner ?? '', () => {
+      const message =
+        'Something else writes under the client id of this device, perhaps a copy of its storage; it has a new one now'
+      this.emit('error', new ConversationsError('storage', message, { reason: 'copied' }))
+    })
   }
 
   #connect(connection: Connection): void {
@@ -251,20 +269,30 @@ export class Session extends Emitter<SessionEvents> {
       this.#options.flushWrites()
       this.#hiddenState = this.awareness.getLocalState()
       this.awareness.setLocalState(null)
+      onFreeze()
     }
     const onShow = ({ persisted }: PageTransitionEvent) => {
-      if (persisted && this.#hiddenState) this.awareness.setLocalState(this.#hiddenState)
+      if (!persisted) return
+      if (this.#hiddenState) this.awareness.setLocalState(this.#hiddenState)
+      onResume()
     }
+    // A tab that is frozen may be discarded, and is told of nothing more.
+    const onFreeze = () => this.#lease?.release()
+    const onResume = () => void this.#lease?.resume()
     const onVisibility = () => {
       if (document.visibilityState === 'hidden') this.#options.flushWrites()
     }
     window.addEventListener('pagehide', onHide)
     window.addEventListener('pageshow', onShow)
     document.addEventListener('visibilitychange', onVisibility)
+    document.addEventListener('freeze', onFreeze)
+    document.addEventListener('resume', onResume)
     return () => {
       window.removeEventListener('pagehide', onHide)
       window.removeEventListener('pageshow', onShow)
       document.removeEventListener('visibilitychange', onVisibility)
+      document.removeEventListener('freeze', onFreeze)
+      document.removeEventListener('resume', onResume)
     }
   }
 }
