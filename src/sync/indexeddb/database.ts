@@ -89,10 +89,15 @@ export function takeWriter(db: IDBDatabase, owner: string): Promise<IdleWriter |
     transaction.onabort = () => reject(transaction.error)
     const request = store.getAll(IDBKeyRange.bound(writerPrefix, `${writerPrefix}~`))
     request.onsuccess = () => {
-      taken = (request.result as IdleWriter[]).find(writer => writer?.owner === owner)
+      taken = request.result.find(kept => isWriterOf(kept, owner))
       if (taken) store.delete(writerPrefix + taken.clientId)
     }
   })
+}
+
+function isWriterOf(kept: unknown, owner: string): kept is IdleWriter {
+  const writer = (kept ?? {}) as Partial<IdleWriter>
+  return writer.owner === owner && [writer.clientId, writer.clock].every(Number.isInteger)
 }
 
 /** Resolves when the transaction is complete, that is durable, and rejects with what aborted it. */
