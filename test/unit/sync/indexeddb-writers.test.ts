@@ -9,6 +9,7 @@ import {
   freshName,
   loadTab,
   openRaw,
+  openTab,
   readStore,
   resultOf,
   testClock,
@@ -119,46 +120,63 @@ it('what is kept there and makes no sense is not used', async () => {
   expect(await visit(name)).toBe(writer)
 })
 
+/** Keeps a store busy, so that whoever asks for it waits, until the function that this returns is called. */
+async function keepBusy(name: string, store: string): Promise<() => void> {
+  const db = await openRaw(name)
+  const busy = db.transaction(store, 'readwrite').objectStore(store)
+  let isBusy = true
+  const ask = () => {
+    if (isBusy) busy.count().onsuccess = ask
+  }
+  ask()
+  return () => {
+    isBusy = false
+    db.close()
+  }
+}
+
 it('a storage that does not answer in time keeps nobody waiting, and gets its client id back', async () => {
   const name = freshName()
   const writer = await visit(name)
   const clock = testClock()
-  const tab = await loadTab(name, { clock })
-  const requests: (() => void)[] = []
-  const getAll = IDBObjectStore.prototype.getAll
-  vi.spyOn(IDBObjectStore.prototype, 'getAll').mockImplementation(function (
-    this: IDBObjectStore,
-    range,
-  ) {
-    const request = getAll.call(this, range)
-    // Nobody hears the answer before the test says so; the transaction is kept alive meanwhile.
-    const answered = new Promise<void>(resolve => requests.push(resolve))
-    let isHeld = true
-    void answered.then(() => {
-      isHeld = false
-    })
-    const hold = (after: IDBRequest) => {
-      after.onsuccess = () => {
-        if (isHeld) hold(this.get('nothing'))
-        else onsuccess?.call(request, new Event('success'))
-      }
-    }
-    let onsuccess: IDBRequest['onsuccess'] = null
-    Object.defineProperty(request, 'onsuccess', {
-      set(listener) {
-        onsuccess = listener
-      },
-    })
-    hold(this.get('nothing'))
-    return request
-  })
-  const taking = tab.handle.writers?.take('')
-  await vi.waitFor(() => expect(requests).toHaveLength(1))
+  const { handle } = await loadTab(name, { clock })
+  const release = await keepBusy(name, 'custom')
+  const put = vi.spyOn(IDBObjectStore.prototype, 'put')
+  const taking = handle.writers?.take('')
   clock.advance(5000)
   expect(await taking).toBe(undefined)
-  vi.restoreAllMocks()
-  for (const answer of requests) answer()
-  await vi.waitFor(async () => {
-    expect(await readStore(name, 'custom')).toEqual([{ clientId: writer, clock: 1, owner: '' }])
+  expect(put).not.toHaveBeenCalled()
+  release()
+  await vi.waitFor(() => expect(put).toHaveBeenCalled())
+  expect(await readStore(name, 'custom')).toEqual([{ clientId: writer, clock: 1, owner: '' }])
+})
+
+it('a document that takes too long to load takes no client id, which is then still there', async () => {
+  const name = freshName()
+  const writer = await visit(name)
+  const clock = testClock()
+  const release = await keepBusy(name, 'updates')
+  const reading = vi.spyOn(IDBObjectStore.prototype, 'getAll')
+  const { handle, errors } = openTab(name, { clock })
+  await vi.waitFor(() => expect(reading).toHaveBeenCalled())
+  clock.advance(5000)
+  await handle.whenLoaded
+  expect(errors.map(({ reason }) => reason)).toEqual(['timeout'])
+  expect(await handle.writers?.take('')).toBe(undefined)
+  release()
+  expect(await readStore(name, 'custom')).toEqual([{ clientId: writer, clock: 1, owner: '' }])
+})
+
+it('a flush waits for the client id that was left before', async () => {
+  const name = freshName()
+  const { handle } = await loadTab(name)
+  const transactions = vi.spyOn(IDBDatabase.prototype, 'transaction')
+  handle.writers?.put({ clientId: 1, clock: 1, owner: '' })
+  let isComplete = false
+  const transaction = transactions.mock.results[0]?.value as IDBTransaction
+  transaction.addEventListener('complete', () => {
+    isComplete = true
   })
+  await handle.flush()
+  expect(isComplete).toBe(true)
 })
