@@ -87,6 +87,17 @@ describe('a session', () => {
     await session.destroy()
   })
 
+  it('has a presence of its own, whose clock begins anew', async () => {
+    const store = new Map()
+    const one = await open(store)
+    const writer = one.write()
+    await one.session.destroy()
+    const two = await open(store)
+    expect(two.writer).toBe(writer)
+    expect(two.session.awareness.clientID).not.toBe(one.session.awareness.clientID)
+    await two.session.destroy()
+  })
+
   it('never has the client id of another one that is open', async () => {
     const store = new Map()
     await visit(store)
