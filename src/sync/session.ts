@@ -2,6 +2,7 @@ import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
+import { listenToPage } from './page.ts'
 import type { Persistence, PersistenceHandle, Transport, TransportHandle } from './provider.ts'
 import {
   bestOf,
@@ -117,7 +118,14 @@ export class Session extends Emitter<SessionEvents> {
     for (const connection of this.#connections) {
       if (isWanted || connection.handle.isLocal) this.#connect(connection)
     }
-    this.#unlisten = this.#listenToPage()
+    this.#unlisten = listenToPage({
+      onLeave: () => this.#leavePage(),
+      onReturn: () => this.#returnToPage(),
+      onHidden: () => this.#options.flushWrites(),
+      // A tab that is frozen may be discarded, and is told of nothing more.
+      onFreeze: () => this.#lease?.release(),
+      onThaw: () => void this.#lease?.resume(),
+    })
   }
 
   connect(): void {
@@ -164,7 +172,7 @@ export class Session extends Emitter<SessionEvents> {
     }
     await this.flush()
     try {
-      this.#lease?.release()
+      await this.#lease?.end()
       await this.#persistence?.destroy()
     } catch (cause) {
       this.#report(cause, 'storage', 'The persistence failed to close')
@@ -262,37 +270,15 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   /** A page that goes away says so itself: others would wait half a minute for its silence to count. */
-  #listenToPage(): () => void {
-    if (typeof window === 'undefined' || typeof window.addEventListener !== 'function')
-      return () => {}
-    const onHide = () => {
-      this.#options.flushWrites()
-      this.#hiddenState = this.awareness.getLocalState()
-      this.awareness.setLocalState(null)
-      onFreeze()
-    }
-    const onShow = ({ persisted }: PageTransitionEvent) => {
-      if (!persisted) return
-      if (this.#hiddenState) this.awareness.setLocalState(this.#hiddenState)
-      onResume()
-    }
-    // A tab that is frozen may be discarded, and is told of nothing more.
-    const onFreeze = () => this.#lease?.release()
-    const onResume = () => void this.#lease?.resume()
-    const onVisibility = () => {
-      if (document.visibilityState === 'hidden') this.#options.flushWrites()
-    }
-    window.addEventListener('pagehide', onHide)
-    window.addEventListener('pageshow', onShow)
-    document.addEventListener('visibilitychange', onVisibility)
-    document.addEventListener('freeze', onFreeze)
-    document.addEventListener('resume', onResume)
-    return () => {
-      window.removeEventListener('pagehide', onHide)
-      window.removeEventListener('pageshow', onShow)
-      document.removeEventListener('visibilitychange', onVisibility)
-      document.removeEventListener('freeze', onFreeze)
-      document.removeEventListener('resume', onResume)
-    }
+  #leavePage(): void {
+    this.#options.flushWrites()
+    this.#hiddenState = this.awareness.getLocalState()
+    this.awareness.setLocalState(null)
+    this.#lease?.release()
+  }
+
+  #returnToPage(): void {
+    if (this.#hiddenState) this.awareness.setLocalState(this.#hiddenState)
+    void this.#lease?.resume()
   }
 }

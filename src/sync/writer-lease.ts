@@ -19,6 +19,7 @@ export class WriterLease {
   readonly #idle: IdleWriters
   readonly #owner: string
   #isWanted = false
+  #taking: Promise<void> | undefined
 
   /** `onCopied`: somebody else writes under our id; Yjs has given us another. */
   constructor(doc: Y.Doc, idle: IdleWriters, owner: string, onCopied: () => void) {
@@ -35,17 +36,28 @@ export class WriterLease {
   async resume(): Promise<void> {
     if (this.#isWanted) return
     this.#isWanted = true
-    const writer = await this.#idle.take(this.#owner)
-    if (!writer) return
-    if (!this.#isWanted) this.#idle.put(writer)
-    // Otherwise it is given up for good: something of it is lost here, and others may have it.
-    else if (canResume(this.#doc, writer)) this.#change(writer.clientId)
+    this.#taking = this.#take()
+    await this.#taking
   }
 
   /** Leaves the client id to later sessions; what this one may still write gets a new one. */
   release(): void {
     this.#isWanted = false
     this.#change(uint32())
+  }
+
+  /** Releases, and waits for what is still being taken, so that it can be put back. */
+  async end(): Promise<void> {
+    this.release()
+    await Promise.allSettled([this.#taking])
+  }
+
+  async #take(): Promise<void> {
+    const writer = await this.#idle.take(this.#owner)
+    if (!writer) return
+    if (!this.#isWanted) this.#idle.put(writer)
+    // Otherwise it is given up for good: something of it is lost here, and others may have it.
+    else if (canResume(this.#doc, writer)) this.#change(writer.clientId)
   }
 
   #change(next: number): void {

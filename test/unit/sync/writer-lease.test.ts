@@ -219,32 +219,51 @@ describe('a session', () => {
     expect(ids.size).toBe(3)
   })
 
-  it('writes under its own one, and keeps nothing back, when the storage answers too late', async () => {
-    const put: IdleWriter[] = []
-    let answer: (writer: IdleWriter) => void = () => {}
-    const late = new Promise<IdleWriter>(resolve => {
+  it('puts back, before it ends, what it is given too late', async () => {
+    const store = new Map()
+    const writer = await visit(store)
+    const log: string[] = []
+    let answer = () => {}
+    const isAnswered = new Promise<void>(resolve => {
       answer = resolve
     })
-    const store = new Map()
-    const first = await visit(store)
+    let ask = () => {}
+    const isAsked = new Promise<void>(resolve => {
+      ask = resolve
+    })
     const session = new Session({
       name: 'room',
+      persistence: context => {
+        const handle = memoryPersistence(store)(context)
+        return {
+          ...handle,
+          writers: {
+            async take(owner) {
+              ask()
+              await isAnswered
+              return handle.writers?.take(owner)
+            },
+            put(one) {
+              log.push(`put ${one.clientId}`)
+              handle.writers?.put(one)
+            },
+          },
+          async destroy() {
+            log.push('persistence destroyed')
+            await handle.destroy()
+          },
+        }
+      },
       transports: [],
       flushWrites() {},
-      persistence: context => ({
-        ...memoryPersistence(store)(context),
-        writers: { take: () => late, put: writer => put.push(writer) },
-      }),
     })
-    const { doc } = session
-    const loading = session.load()
-    await new Promise(resolve => doc.once('update', resolve))
-    await nextTask()
-    await session.destroy()
-    await loading
-    answer({ clientId: first, clock: 1, owner: '' })
-    await vi.waitFor(() => expect(put).toEqual([{ clientId: first, clock: 1, owner: '' }]))
-    expect(doc.clientID).not.toBe(first)
+    void session.load()
+    await isAsked
+    const ended = session.destroy()
+    answer()
+    await ended
+    expect(log).toEqual([`put ${writer}`, 'persistence destroyed'])
+    expect(await visit(store)).toBe(writer)
   })
 
   it.each([
