@@ -31,6 +31,8 @@ export {
 } from './sync/indexeddb.ts'
 export {
   CONNECTION_LOST,
+  type IdleWriter,
+  type IdleWriters,
   type Persistence,
   type PersistenceHandle,
   type ProviderContext,

@@ -179,6 +179,7 @@ export class Client extends Emitter<ClientEvents> {
   #createSession(options: Omit<SessionOptions, 'persistence' | 'transports'>): Session {
     const session = new Session({
       ...options,
+      owner: this.identity,
       persistence: this.#persistence,
       transports: this.#transports,
       isConnectionWanted: () => this.#isConnectionWanted,

@@ -17,7 +17,7 @@ export interface Reach {
   readonly tail?: ReadonlyMap<Writer, number>
 }
 
-/** An epoch is named by a dot: the `n`-th rewind of `writer`. Writer 0, n 0 is the initial epoch. */
+/** An epoch is named by a dot: a rewind of `writer`, whose `n` grows. Writer 0, n 0 is the initial epoch. */
 export interface Epoch extends Reach {
   readonly writer: Writer
   readonly n: number
@@ -26,7 +26,7 @@ export interface Epoch extends Reach {
 export interface Horizon {
   /** Epochs nobody who had seen them has superseded, sorted by dot; empty only where somebody forged what they saw. */
   readonly live: readonly Epoch[]
-  /** For each writer the number of its rewinds that are taken into account. */
+  /** For each writer the greatest `n` of its rewinds that are taken into account. */
   readonly seen: ReadonlyMap<Writer, number>
   /** Of the last change, in ms since 1970; for display only. */
   readonly time: number
