@@ -233,14 +233,16 @@ export class ConversationDocument {
     const { horizon, dateUpdated } = entry
     const time = timeAfter(dateUpdated, now)
     // Where forged histories left no epoch to raise, a new one begins.
-    entry.setHorizon(
+    const next =
       horizon.live.length > 0
         ? advance(horizon, { index }, time)
-        : rewind(horizon, this.writer, index, time),
-    )
-    const mask = entry.horizonReasons(horizon, dateUpdated)
-    if (mask === 0) return false
-    this.#onChanges({ joined: [], left: [], updated: [[entry, mask]], whole: false })
+        : rewind(horizon, this.writer, index, time)
+    if (next === horizon) return false
+    // An app's own observer of the document may call this before its transaction is told of.
+    const isTold = this.#touched.length === 0 && !this.#wholeTouched
+    if (entry.rememberHorizon()) this.#touched.push(entry)
+    entry.setHorizon(next)
+    if (isTold) this.#tell()
     return true
   }
 
