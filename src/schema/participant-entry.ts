@@ -110,8 +110,7 @@ export class ParticipantEntry {
   setSlot(writer: Writer, isThere: boolean): void {
     if (this.#slots.includes(writer) === isThere) return
     if (!isThere) this.#slots = this.#slots.filter(one => one !== writer)
-    else if (this.#slots.length < MAX_SLOTS)
-      this.#slots = this.#slots.length === 0 ? [writer] : [...this.#slots, writer]
+    else if (this.#slots.length < MAX_SLOTS) this.#slots = this.#slots.concat(writer)
   }
 
   /** Sorted by age; empty = not in the conversation. */
@@ -173,12 +172,9 @@ export class ParticipantEntry {
   }
 
   initialAttributes(): JSONValue[] {
-    const values: JSONValue[] = []
-    for (const { attributes } of this.records) {
-      const value = parseJson(attributes)
-      if (value !== undefined) values.push(value)
-    }
-    return values
+    return this.records
+      .map(({ attributes }) => parseJson(attributes))
+      .filter(value => value !== undefined)
   }
 
   liveAttributes(): StoredAttribute[] {
