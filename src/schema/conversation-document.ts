@@ -188,7 +188,7 @@ export class ConversationDocument {
     this.whole.setAttributes(next, now, this.writer)
   }
 
-  /** Adds a participant who is not there; what an earlier membership left behind is cleared away. */
+  /** Adds a participant who is not there. */
   addParticipant(
     key: string,
     attributes: JSONValue | undefined,
@@ -196,7 +196,6 @@ export class ConversationDocument {
     now: number,
     incarnation: number,
   ): void {
-    this.#clear(this.entry(key))
     const record = {
       writer: this.writer,
       dateCreated: now,
@@ -207,7 +206,10 @@ export class ConversationDocument {
     this.#participants.set(slotKey(key, this.writer), encodeRecord(record))
   }
 
-  /** The read horizon stays: what somebody has read is read when they come back. */
+  /**
+   * The read horizon stays: what somebody has read is read when they come back. What was written for an earlier membership,
+   * by those who did not know that it had ended, goes too.
+   */
   removeParticipant(entry: ParticipantEntry): void {
     for (const { writer } of entry.records) this.#participants.delete(slotKey(entry.key, writer))
     this.#clear(entry)
