@@ -360,6 +360,27 @@ describe('loading from the store', () => {
 })
 
 describe('a document of the app', () => {
+  it('keeps what was written for somebody whose adding arrives later, though they are added meanwhile', async () => {
+    const docs = ['adder', 'writer', 'late'].map(() => new Y.Doc())
+    const [adder, writer, late] = docs as [Y.Doc, Y.Doc, Y.Doc]
+    const openWith = async (doc: Y.Doc) => {
+      const device = new Device(network, { identity: 'alice', persistence: null, transport: null })
+      devices.push(device)
+      return device.client.openConversation('room', { doc })
+    }
+    await (await openWith(adder)).add('bob', { a: 1 })
+    Y.applyUpdate(writer, Y.encodeStateAsUpdate(adder))
+    const ofWriter = await openWith(writer)
+    const written: Uint8Array[] = []
+    writer.on('update', update => written.push(update))
+    await (await find(ofWriter, 'bob')).updateAttributes({ a: 1, b: 2 })
+    const ofLate = await openWith(late)
+    for (const update of written) Y.applyUpdate(late, update)
+    await ofLate.add('bob', { c: 3 })
+    Y.applyUpdate(late, Y.encodeStateAsUpdate(adder))
+    expect((await find(ofLate, 'bob')).attributes).toEqual({ a: 1, b: 2, c: 3 })
+  })
+
   it('is read and written, with what is there already', async () => {
     const doc = new Y.Doc()
     const first = new Device(network, { identity: 'alice', persistence: null, transport: null })
