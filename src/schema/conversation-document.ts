@@ -216,10 +216,9 @@ export class ConversationDocument {
   }
 
   setParticipantAttributes(entry: ParticipantEntry, next: JSONValue, now: number): void {
-    const current = { initial: entry.initialAttributes(), entries: entry.liveAttributes() }
     const { incarnations, dateUpdated } = entry
     const stamp = { time: timeAfter(dateUpdated, now), incarnations, writer: this.writer }
-    writeAttributes(this.#attributes, entry.key, current, next, stamp)
+    writeAttributes(this.#attributes, entry.key, entry.attributeLayers(), next, stamp)
   }
 
   setRole(entry: ParticipantEntry, roleSid: string, now: number): void {

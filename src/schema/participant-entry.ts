@@ -1,6 +1,6 @@
 import { equalJson, freezeJson, type JSONValue, parseJson } from '../base/json.ts'
-import { liveAttributes, type StoredAttribute } from './attribute-map.ts'
-import { readAttributes } from './attributes.ts'
+import { attributeLayers, type StoredAttribute } from './attribute-map.ts'
+import { type AttributeLayer, readAttributes } from './attributes.ts'
 import { type Incarnation, parseParticipantKey } from './format.ts'
 import { type Horizon, lastReadIndex, UNREAD, type Writer } from './horizon.ts'
 import { byAge, type ParticipantBinding, type ParticipantRecord } from './participant-record.ts'
@@ -171,14 +171,16 @@ export class ParticipantEntry {
     return this.horizon === UNREAD ? null : this.horizon.time
   }
 
-  initialAttributes(): JSONValue[] {
-    return this.records
-      .map(({ attributes }) => parseJson(attributes))
-      .filter(value => value !== undefined)
-  }
-
-  liveAttributes(): StoredAttribute[] {
-    return this.#overlay ? liveAttributes([...this.#overlay.values()], this.incarnations) : []
+  /** What the attributes are made of, sorted by age. */
+  attributeLayers(): AttributeLayer[] {
+    const initial = new Map<Incarnation, JSONValue[]>()
+    for (const { incarnation, attributes } of this.records) {
+      const values = initial.get(incarnation) ?? []
+      const value = parseJson(attributes)
+      if (value !== undefined) values.push(value)
+      initial.set(incarnation, values)
+    }
+    return attributeLayers(initial, this.overlay)
   }
 
   /** Call before the horizon changes; says whether it is the first change of the transaction. */
@@ -268,7 +270,7 @@ export class ParticipantEntry {
   }
 
   #readAttributes(): JSONValue {
-    return readAttributes(this.initialAttributes(), this.liveAttributes())
+    return readAttributes(this.attributeLayers())
   }
 
   #readBindings(): ParticipantBindings {

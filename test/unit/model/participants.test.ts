@@ -68,6 +68,20 @@ describe('the same participant, added on both sides', () => {
     expect((await find(one, 'bob')).attributes).toEqual({ a: 1, c: 3, d: 4 })
   })
 
+  it('keeps what one side added, whatever the other did with its own', async () => {
+    for (const isFirst of [true, false]) {
+      const [a, b] = isFirst ? ['one', 'two'] : ['two', 'one']
+      const { one, two, meet } = await apart()
+      const side = (name: string) => (name === 'one' ? one : two)
+      await side(a as string).add('bob', { color: 'red', a: 1 })
+      await (await find(side(a as string), 'bob')).updateAttributes({ a: 2 })
+      await side(b as string).add('bob', { color: 'blue', b: 1 })
+      await meet()
+      expect((await find(one, 'bob')).attributes).toEqual({ color: 'blue', a: 2, b: 1 })
+      for (const device of devices.splice(0)) await device.close()
+    }
+  })
+
   it('has the date of the first, by their clocks, and is told of as changed to those who had them', async () => {
     const one = await open({ identity: 'alice', name: 'one', skewMs: 1000 })
     const two = await open({ identity: 'bob', name: 'two' })
