@@ -69,6 +69,11 @@ export class Emitter<E extends EventMap<E>> {
 
   /** Calls the listeners in the order they were added; says whether there was one. */
   emit<K extends keyof E>(event: K, ...args: Parameters<E[K]>): boolean {
+    return this.emitAll(event, args)
+  }
+
+  /** @internal As `emit`. The array is kept; what several emitters tell of can be one array for all. */
+  emitAll<K extends keyof E>(event: K, args: Parameters<E[K]>): boolean {
     const known = this.#lastArgs?.indexOf(event) ?? -1
     // Not by `push`, which reserves room for more.
     if (!this.#lastArgs || known < 0) this.#lastArgs = [...(this.#lastArgs ?? []), event, args]

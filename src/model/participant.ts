@@ -152,10 +152,12 @@ export class Participant<Attributes = JSONValue> extends Emitter<ParticipantEven
   }
 
   /** @internal */
-  emitUpdated(mask: number): ParticipantUpdate<Attributes> {
-    const update = Object.freeze({ participant: this, updateReasons: reasonsOf(mask) })
-    this.emit('updated', update)
-    return update
+  emitUpdated(mask: number): [ParticipantUpdate<Attributes>] {
+    const args: [ParticipantUpdate<Attributes>] = [
+      Object.freeze({ participant: this, updateReasons: reasonsOf(mask) }),
+    ]
+    this.emitAll('updated', args)
+    return args
   }
 }
 
