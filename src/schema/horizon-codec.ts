@@ -1,7 +1,8 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
+import { assertSafe, NO_COUNTS, readCounts, readInteger, writeCounts } from './counts.ts'
 import { MAX_TIME } from './format.ts'
-import { byDot, type Epoch, type Horizon, isPlain, type Writer } from './horizon.ts'
+import { byDot, type Epoch, type Horizon, isPlain } from './horizon.ts'
 
 /*
  * A horizon in one binary value, because an advance on the wire is little more than this value:
@@ -29,7 +30,7 @@ export function encodeHorizon(horizon: Horizon): Uint8Array {
       encoding.writeVarUint(encoder, writer)
       encoding.writeVarUint(encoder, n)
       encoding.writeVarUint(encoder, index + 1)
-      writeCounts(encoder, tail)
+      writeCounts(encoder, tail ?? NO_COUNTS)
     }
   }
   const ms = Math.round(horizon.time) - EPOCH_MS
@@ -47,7 +48,7 @@ export function decodeHorizon(value: unknown): Horizon | undefined {
     const first = readIndex(decoder)
     if (first >= 0) {
       const live = [{ writer: 0, n: 0, index: first }]
-      return { live, seen: NONE, time: readTime(decoder) }
+      return { live, seen: NO_COUNTS, time: readTime(decoder) }
     }
     const seen = readCounts(decoder)
     const live: Epoch[] = []
@@ -68,36 +69,8 @@ export function decodeHorizon(value: unknown): Horizon | undefined {
   }
 }
 
-const NONE: ReadonlyMap<Writer, number> = new Map()
-
-function writeCounts(encoder: encoding.Encoder, counts = NONE): void {
-  encoding.writeVarUint(encoder, counts.size)
-  for (const [writer, n] of [...counts].sort(([a], [b]) => a - b)) {
-    encoding.writeVarUint(encoder, writer)
-    encoding.writeVarUint(encoder, n)
-  }
-}
-
-// A forged size cannot make this run long: reading past the end throws.
-function readCounts(decoder: decoding.Decoder): ReadonlyMap<Writer, number> {
-  const counts = new Map<Writer, number>()
-  for (let size = readInteger(decoder); size > 0; size--) {
-    counts.set(readInteger(decoder), readInteger(decoder))
-  }
-  return counts
-}
-
 function readIndex(decoder: decoding.Decoder): number {
-  return assertSafe(decoding.readVarUint(decoder) - 1)
-}
-
-function readInteger(decoder: decoding.Decoder): number {
-  return assertSafe(decoding.readVarUint(decoder))
-}
-
-function assertSafe(integer: number): number {
-  if (!Number.isSafeInteger(integer)) throw new RangeError('integer out of range')
-  return integer
+  return readInteger(decoder) - 1
 }
 
 function readTime(decoder: decoding.Decoder): number {

@@ -1,3 +1,5 @@
+import { type Counts, equalCounts, joinCounts, NO_COUNTS } from './counts.ts'
+
 /*
  * The read horizon: how far somebody has read, as a join-semilattice of causal epochs.
  *
@@ -14,7 +16,7 @@ export interface Reach {
   /** Every sequenced message up to this index is read; -1 = none. */
   readonly index: number
   /** Of a writer's pending messages those with a counter up to this are read. Absent = none. */
-  readonly tail?: ReadonlyMap<Writer, number>
+  readonly tail?: Counts
 }
 
 /** An epoch is named by a dot: the `n`-th rewind of `writer`. Writer 0, n 0 is the initial epoch. */
@@ -27,17 +29,15 @@ export interface Horizon {
   /** Epochs nobody who had seen them has superseded, sorted by dot; empty only where somebody forged what they saw. */
   readonly live: readonly Epoch[]
   /** For each writer the number of its rewinds that are taken into account. */
-  readonly seen: ReadonlyMap<Writer, number>
+  readonly seen: Counts
   /** Of the last change, in ms since 1970; for display only. */
   readonly time: number
 }
 
-const NONE_SEEN: ReadonlyMap<Writer, number> = new Map()
-
 /** Nothing read, nothing rewound: the lattice's bottom. */
 export const UNREAD: Horizon = {
   live: [{ writer: 0, n: 0, index: -1 }],
-  seen: NONE_SEEN,
+  seen: NO_COUNTS,
   time: 0,
 }
 
@@ -56,7 +56,7 @@ export function join(a: Horizon, b: Horizon): Horizon {
     if (y.index <= x.index) return time === a.time ? a : { ...a, time }
     return time === b.time ? b : { ...b, time }
   }
-  const joined = { live: joinLive(a, b), seen: greater(a.seen, b.seen), time }
+  const joined = { live: joinLive(a, b), seen: joinCounts(a.seen, b.seen), time }
   return equalHorizon(joined, a) ? a : joined
 }
 
@@ -100,7 +100,11 @@ export function equalHorizon(a: Horizon, b: Horizon): boolean {
     a.live.length === b.live.length &&
     a.live.every((x, i) => {
       const y = b.live[i] as Epoch
-      return byDot(x, y) === 0 && x.index === y.index && equalCounts(x.tail, y.tail)
+      return (
+        byDot(x, y) === 0 &&
+        x.index === y.index &&
+        equalCounts(x.tail ?? NO_COUNTS, y.tail ?? NO_COUNTS)
+      )
     })
   )
 }
@@ -128,28 +132,7 @@ function hasSeen({ seen }: Horizon, { writer, n }: Epoch): boolean {
 
 function raise(epoch: Epoch, reach: Reach): Epoch {
   const index = Math.max(epoch.index, reach.index)
-  const tail = reach.tail ? greater(epoch.tail ?? NONE_SEEN, reach.tail) : epoch.tail
-  if (index === epoch.index && equalCounts(tail, epoch.tail)) return epoch
+  const tail = reach.tail?.size ? joinCounts(epoch.tail ?? NO_COUNTS, reach.tail) : epoch.tail
+  if (index === epoch.index && tail === epoch.tail) return epoch
   return tail ? { ...epoch, index, tail } : { ...epoch, index }
-}
-
-function greater(
-  a: ReadonlyMap<Writer, number>,
-  b: ReadonlyMap<Writer, number>,
-): ReadonlyMap<Writer, number> {
-  if (b.size === 0) return a
-  const counts = new Map(a)
-  for (const [writer, n] of b) counts.set(writer, Math.max(n, counts.get(writer) ?? 0))
-  return counts
-}
-
-function equalCounts(
-  a: ReadonlyMap<Writer, number> | undefined,
-  b: ReadonlyMap<Writer, number> | undefined,
-): boolean {
-  if (a === b) return true
-  if (!a || !b) return (a?.size ?? 0) === (b?.size ?? 0)
-  if (a.size !== b.size) return false
-  for (const [writer, n] of a) if (b.get(writer) !== n) return false
-  return true
 }

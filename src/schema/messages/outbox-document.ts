@@ -1,0 +1,129 @@
+import * as Y from 'yjs'
+import { isParticipantKey, parseSlotKey, slotKey } from '../format.ts'
+import type { Writer } from '../horizon.ts'
+import { rootMap } from '../root-map.ts'
+import {
+  decodeLogState,
+  EMPTY_LOG,
+  encodeLogState,
+  joinLogState,
+  type LogState,
+} from './log-state.ts'
+import { decodeOutboxEntry, encodeOutboxEntry, type OutboxEntry } from './outbox-entry.ts'
+
+/** The roots of the document of what is not in the log yet. */
+export const OUTBOX_ROOTS = {
+  /** Arrays of entries by `participant|writer`: each is made and filled by its writer, and emptied by the sequencer. */
+  outbox: 'outbox',
+  /** Written by the sequencer, under one key: others beside it would keep a tombstone for each write. */
+  log: 'log',
+} as const
+
+const STATE = 'state'
+
+/** Somebody's entries that are not in the log yet, in the order they were written. */
+export interface Outbox {
+  readonly author: string
+  readonly writer: Writer
+  readonly items: readonly OutboxItem[]
+}
+
+export interface OutboxItem {
+  /** Undefined = cannot be read. */
+  readonly entry: OutboxEntry | undefined
+  /** The same as it lies there, which tells it from every other. */
+  readonly stored: unknown
+}
+
+/** What is written and not in the log yet, and how far the log has come. */
+export class OutboxDocument {
+  readonly #doc: Y.Doc
+  readonly #outboxes: Y.Map<unknown>
+  readonly #log: Y.Map<unknown>
+  #state = EMPTY_LOG
+
+  /** @throws {ConversationsError} `invalid-argument` if a root of the document is of another type */
+  constructor(doc: Y.Doc) {
+    this.#doc = doc
+    this.#outboxes = rootMap(doc, OUTBOX_ROOTS.outbox)
+    this.#log = rootMap(doc, OUTBOX_ROOTS.log)
+  }
+
+  get writer(): Writer {
+    return this.#doc.clientID
+  }
+
+  /** The newest ever seen. */
+  get state(): LogState {
+    const stored = decodeLogState(this.#log.get(STATE))
+    if (stored) this.#state = joinLogState(this.#state, stored)
+    return this.#state
+  }
+
+  /** Calls back after every transaction that changed something here; returns how to end that. */
+  observe(onChange: () => void): () => void {
+    this.#outboxes.observeDeep(onChange)
+    this.#log.observe(onChange)
+    return () => {
+      this.#outboxes.unobserveDeep(onChange)
+      this.#log.unobserve(onChange)
+    }
+  }
+
+  /** Those with something in them, in the same order everywhere. */
+  outboxes(): Outbox[] {
+    const found: Outbox[] = []
+    for (const [key, array] of this.#outboxes.entries()) {
+      const slot = parseSlotKey(key)
+      if (!slot || !isParticipantKey(slot.owner) || !(array instanceof Y.Array)) continue
+      if (array.length === 0) continue
+      const items = array.toArray().map(stored => ({ entry: decodeOutboxEntry(stored), stored }))
+      found.push({ author: slot.owner, writer: slot.number, items })
+    }
+    return found.sort((a, b) => a.writer - b.writer || (a.author < b.author ? -1 : 1))
+  }
+
+  /** Call inside a transaction of the document, or for one entry. */
+  push(author: string, entry: OutboxEntry): void {
+    const key = slotKey(author, this.writer)
+    let array = this.#outboxes.get(key)
+    if (!(array instanceof Y.Array)) {
+      array = new Y.Array()
+      this.#outboxes.set(key, array)
+    }
+    ;(array as Y.Array<unknown>).push([encodeOutboxEntry(entry)])
+  }
+
+  /** The number of this writer's next message. */
+  nextCounter(author: string): number {
+    const array = this.#outboxes.get(slotKey(author, this.writer))
+    let newest = this.state.done.get(this.writer) ?? 0
+    for (const one of array instanceof Y.Array ? array.toArray() : []) {
+      const entry = decodeOutboxEntry(one)
+      if (entry?.kind === 'message') newest = Math.max(newest, entry.counter)
+    }
+    return newest + 1
+  }
+
+  /** The sequencer's: the log has come this far, and these are in it. One transaction. */
+  acknowledge(state: LogState, handled: ReadonlySet<OutboxItem['stored']>): void {
+    this.#doc.transact(() => {
+      this.#log.set(STATE, encodeLogState(state))
+      for (const array of this.#outboxes.values()) {
+        // Never the array itself: what its writer pushes at the same time would be lost with it.
+        if (array instanceof Y.Array) deleteItems(array, handled)
+      }
+    }, this)
+  }
+}
+
+/** In runs, as most often all of them go. */
+function deleteItems(array: Y.Array<unknown>, items: ReadonlySet<unknown>): void {
+  const stored = array.toArray()
+  for (let end = stored.length; end > 0; ) {
+    let start = end
+    while (start > 0 && items.has(stored[start - 1])) start--
+    if (start < end) array.delete(start, end - start)
+    end = start - 1
+  }
+}
