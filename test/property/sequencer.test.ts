@@ -25,9 +25,19 @@ const AUTHORS = ['alice', 'bob', 'alice', 'carol|x']
 class Device {
   readonly author: string
   docs = new Map<string, Y.Doc>()
+  /** What it wrote itself, for a transport that brings one thing before another. */
+  readonly #written: Uint8Array[] = []
 
   constructor(author: string) {
     this.author = author
+    this.doc('o').on('update', (update: Uint8Array, _origin, _doc, { local }) => {
+      if (local) this.#written.push(update)
+    })
+  }
+
+  /** Gives another what it wrote, without what it has from others. */
+  leak(other: Device): void {
+    for (const update of this.#written) Y.applyUpdate(other.doc('o'), update)
   }
 
   doc(channel: string): Y.Doc {
@@ -123,11 +133,12 @@ class Host extends Device {
   }
 
   /** Ends in a crash before the `crashAt`-th step, if there are so many. */
-  async run(crashAt: number): Promise<void> {
+  async run(crashAt: number, meanwhile?: { at: number; device: Device }): Promise<void> {
     // What arrived from others is as durable as what they have of it.
     for (const channel of this.docs.keys()) this.save(channel)
     let steps = 0
     const step = () => {
+      if (steps === meanwhile?.at) sync(this, meanwhile.device, ['o'])
       if (steps++ === crashAt) throw new Error('crash')
     }
     const sequencer = new Sequencer({
@@ -164,7 +175,8 @@ type Action =
   | { kind: 'send'; device: number }
   | { kind: 'react' | 'remove'; device: number; pick: number }
   | { kind: 'sync'; device: number; other: number; channels: number }
-  | { kind: 'run'; crashAt: number }
+  | { kind: 'run'; crashAt: number; device: number; at: number }
+  | { kind: 'leak'; device: number }
 
 const device = fc.nat(DEVICES - 1)
 const action: fc.Arbitrary<Action> = fc.oneof(
@@ -188,7 +200,16 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       channels: fc.oneof(fc.constantFrom(-1, 1, -2), fc.nat(2 ** (PAGES + 1) - 1)),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('run' as const), crashAt: fc.nat(8) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('leak' as const), device }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('run' as const),
+      crashAt: fc.nat(8),
+      device,
+      at: fc.nat(8),
+    }),
+  },
 )
 
 /** What anybody has ever seen in the log: it never changes. */
@@ -214,10 +235,17 @@ async function live(actions: Action[]): Promise<void> {
   const witness = new Witness()
   const sent: string[] = []
   const removed = new Set<string>()
+  /** What its author saw when a message was written. */
+  const seen = new Map<string, string[]>()
   const reactions: { id: string; name: string }[] = []
   for (const [n, one] of actions.entries()) {
-    const actor = devices['device' in one ? one.device : 0] as Device
-    if (one.kind === 'send') sent.push(messageKey(actor.send()))
+    const actor = devices[one.device] as Device
+    if (one.kind === 'send') {
+      const before = actor.view().map(messageKey)
+      const key = messageKey(actor.send())
+      sent.push(key)
+      seen.set(key, before)
+    } else if (one.kind === 'leak') actor.leak(host)
     else if (one.kind === 'react') {
       const id = actor.react(one.pick, `r${n}`)
       if (id) reactions.push({ id: messageKey(id), name: `r${n}` })
@@ -228,7 +256,7 @@ async function live(actions: Action[]): Promise<void> {
       const other = devices[one.other] as Device
       const channels = everybody.filter((_, i) => (one.channels >> i) & 1)
       if (other !== actor) sync(actor, other, channels)
-    } else if (one.kind === 'run') await host.run(one.crashAt)
+    } else if (one.kind === 'run') await host.run(one.crashAt, { at: one.at, device: actor })
     for (const each of devices) witness.look(each)
   }
 
@@ -262,6 +290,14 @@ async function live(actions: Action[]): Promise<void> {
       const value = readAttributes([parseJson(entry.content.attributes) as JSONValue], overlay)
       const by = isObject(value) ? Object.keys(value.by as object) : []
       expect(by.sort()).toEqual(names.sort())
+    }
+    if (!actions.some(({ kind }) => kind === 'leak')) {
+      const indexOf = new Map(view.map(entry => [messageKey(entry), entry.index]))
+      for (const [key, before] of seen) {
+        for (const earlier of before) {
+          expect(indexOf.get(earlier)).toBeLessThan(indexOf.get(key) as number)
+        }
+      }
     }
     const newest = new Map<number, number>()
     for (const { writer, counter } of view) {

@@ -15,7 +15,10 @@ import { decodeOutboxEntry, encodeOutboxEntry, type OutboxEntry } from './outbox
 export const OUTBOX_ROOTS = {
   /** Arrays of entries by `participant|writer`: each is made and filled by its writer, and emptied by the sequencer. */
   outbox: 'outbox',
-  /** Written by the sequencer, under one key: others beside it would keep a tombstone for each write. */
+  /**
+   * How far the log has come, by the writer that runs the sequencer. One key in all: others beside it would keep a
+   * tombstone for each write.
+   */
   log: 'log',
 } as const
 
@@ -53,10 +56,12 @@ export class OutboxDocument {
     return this.#doc.clientID
   }
 
-  /** The newest ever seen. */
+  /** The join of all that was ever seen: those who ran the sequencer one after the other may not have met. */
   get state(): LogState {
-    const stored = decodeLogState(this.#log.get(STATE))
-    if (stored) this.#state = joinLogState(this.#state, stored)
+    for (const stored of this.#log.values()) {
+      const state = decodeLogState(stored)
+      if (state) this.#state = joinLogState(this.#state, state)
+    }
     return this.#state
   }
 
@@ -108,7 +113,9 @@ export class OutboxDocument {
   /** The sequencer's: the log has come this far, and these are in it. One transaction. */
   acknowledge(state: LogState, handled: ReadonlySet<OutboxItem['stored']>): void {
     this.#doc.transact(() => {
-      this.#log.set(STATE, encodeLogState(state))
+      const key = slotKey(STATE, this.writer)
+      this.#log.set(key, encodeLogState(joinLogState(this.state, state)))
+      for (const other of this.#log.keys()) if (other !== key) this.#log.delete(other)
       for (const array of this.#outboxes.values()) {
         // Never the array itself: what its writer pushes at the same time would be lost with it.
         if (array instanceof Y.Array) deleteItems(array, handled)
