@@ -3,11 +3,20 @@ import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { isObject, type JSONValue, parseJson } from '../../src/base/json.ts'
 import { diffAttributes, readAttributes } from '../../src/schema/attributes.ts'
+import {
+  advance,
+  type Horizon,
+  join,
+  lastReadIndex,
+  rewind,
+  UNREAD,
+} from '../../src/schema/horizon.ts'
 import { type MessageId, messageKey, pageOf } from '../../src/schema/messages/ids.ts'
 import type { LogEntry } from '../../src/schema/messages/log-entry.ts'
-import { commandsByMessage, pendingView, withCommands } from '../../src/schema/messages/log-view.ts'
+import { type LogView, viewLog } from '../../src/schema/messages/log-view.ts'
 import { OutboxDocument } from '../../src/schema/messages/outbox-document.ts'
 import { PageDocument } from '../../src/schema/messages/page-document.ts'
+import { isRead, reachOf } from '../../src/schema/messages/reading.ts'
 import { greatestLamport } from '../../src/schema/messages/sequence.ts'
 import { Sequencer } from '../../src/schema/messages/sequencer.ts'
 import { runs } from '../support/runs.ts'
@@ -22,14 +31,75 @@ const PAGES = 20
 const DEVICES = 4
 const AUTHORS = ['alice', 'bob', 'alice', 'carol|x']
 
+interface Operation {
+  readonly id: number
+  readonly kind: 'advance' | 'rewind'
+  /** What was read with it; or what stays read after it. */
+  readonly messages: ReadonlySet<string>
+  readonly seen: ReadonlySet<number>
+}
+
+/** A device's copy of its user's horizon, and what of its history it has. */
+interface Reader {
+  horizon: Horizon
+  readonly known: Set<number>
+  readonly history: ReadingHistory
+}
+
+/** What one user did to their horizon, in terms of messages that they saw. */
+class ReadingHistory {
+  readonly #operations: Operation[] = []
+
+  advance(messages: string[], { known }: Reader): void {
+    this.#add('advance', messages, known)
+  }
+
+  rewind(messages: string[], { known }: Reader): void {
+    this.#add('rewind', messages, known)
+  }
+
+  /** Somebody read it, and everybody who went back before it was, later and knowingly, read it again. */
+  isRead(message: string, { known }: Reader): boolean {
+    const operations = this.#operations.filter(({ id }) => known.has(id))
+    const readings = operations.filter(
+      ({ kind, messages }) => kind === 'advance' && messages.has(message),
+    )
+    return (
+      readings.length > 0 &&
+      operations.every(
+        ({ kind, id, messages }) =>
+          kind === 'advance' || messages.has(message) || readings.some(({ seen }) => seen.has(id)),
+      )
+    )
+  }
+
+  #add(kind: Operation['kind'], messages: string[], known: Set<number>): void {
+    const id = this.#operations.length + 1
+    this.#operations.push({ id, kind, messages: new Set(messages), seen: new Set(known) })
+    known.add(id)
+  }
+}
+
+/** Everybody's copy of everybody's horizon is not needed: two devices of one user exchange theirs. */
+function meetReaders(a: Reader, b: Reader): void {
+  if (a.history !== b.history) return
+  for (const id of b.known) a.known.add(id)
+  for (const id of a.known) b.known.add(id)
+  a.horizon = join(a.horizon, b.horizon)
+  b.horizon = join(b.horizon, a.horizon)
+}
+
 class Device {
   readonly author: string
   docs = new Map<string, Y.Doc>()
   /** What it wrote itself, for a transport that brings one thing before another. */
   readonly #written: Uint8Array[] = []
 
-  constructor(author: string) {
+  readonly reader: Reader
+
+  constructor(author: string, history: ReadingHistory) {
     this.author = author
+    this.reader = { horizon: UNREAD, known: new Set(), history }
     this.doc('o').on('update', (update: Uint8Array, _origin, _doc, { local }) => {
       if (local) this.#written.push(update)
     })
@@ -61,15 +131,44 @@ class Device {
     return entries.sort((a, b) => a.index - b.index)
   }
 
+  logView(): LogView {
+    const { outbox } = this
+    return viewLog(0, this.log(), outbox.outboxes(), outbox.state)
+  }
+
   /** The log with what is pending. */
   view(): LogEntry[] {
-    const { outbox } = this
-    const outboxes = outbox.outboxes()
-    const commands = commandsByMessage(outboxes)
-    const log = this.log().map(entry => withCommands(entry, commands))
-    const known = new Set(log.map(messageKey))
-    const pending = pendingView(outboxes, outbox.state).filter(one => !known.has(messageKey(one)))
+    const { log, pending } = this.logView()
     return [...log, ...pending]
+  }
+
+  /** Reads up to a place in the view. */
+  read(pick: number): void {
+    const view = this.logView()
+    const entries = [...view.log, ...view.pending]
+    if (entries.length === 0) return
+    const place = pick % entries.length
+    const { horizon } = this.reader
+    const reach = reachOf(view, place)
+    const moved = advance(horizon, reach, 1)
+    // Where the tail may not be told, pending messages stay unread.
+    const covered = entries.filter(
+      (entry, i) => i <= place && (i < view.log.length || reach.tail?.has(entry.writer)),
+    )
+    this.reader.history.advance(covered.map(messageKey), this.reader)
+    this.reader.horizon = moved
+  }
+
+  /** Marks everything after an index as unread. */
+  markUnread(pick: number): void {
+    const { log } = this.logView()
+    const index = (pick % (log.length + 1)) - 1
+    const { horizon } = this.reader
+    // Anything else would be reading on.
+    if (index > (lastReadIndex(horizon) ?? -1)) return
+    const kept = log.filter(entry => entry.index <= index).map(messageKey)
+    this.reader.history.rewind(kept, this.reader)
+    this.reader.horizon = rewind(horizon, this.outbox.writer, index, 1)
   }
 
   send(): MessageId {
@@ -173,7 +272,8 @@ class Host extends Device {
 
 type Action =
   | { kind: 'send'; device: number }
-  | { kind: 'react' | 'remove'; device: number; pick: number }
+  | { kind: 'react' | 'remove' | 'read' | 'unread'; device: number; pick: number }
+  | { kind: 'meet'; device: number }
   | { kind: 'sync'; device: number; other: number; channels: number }
   | { kind: 'run'; crashAt: number; device: number; at: number }
   | { kind: 'leak'; device: number }
@@ -203,6 +303,15 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('leak' as const), device }) },
   {
     weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('read' as const), device, pick: fc.nat(40) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('unread' as const), device, pick: fc.nat(40) }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('meet' as const), device }) },
+  {
+    weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('run' as const),
       crashAt: fc.nat(8),
@@ -228,9 +337,25 @@ class Witness {
   }
 }
 
+/** Every message is read exactly by those who saw it and read on, wherever it was then and is now. */
+function checkReading(device: Device): void {
+  const { log, pending } = device.logView()
+  const { horizon, history } = device.reader
+  for (const entry of [...log, ...pending]) {
+    const key = messageKey(entry)
+    const expected = history.isRead(key, device.reader)
+    // Another device has read more of the log than has come here: what it has read may still be pending here.
+    const isBehind = !log.includes(entry) && horizon.live.some(({ index }) => index >= log.length)
+    if (isBehind && expected) continue
+    expect(isRead(horizon, entry, log.includes(entry)), `${key} is read`).toBe(expected)
+  }
+}
+
 async function live(actions: Action[]): Promise<void> {
-  const host = new Host('server')
-  const devices = [...AUTHORS.map(author => new Device(author)), host]
+  const histories = new Map([...AUTHORS, 'server'].map(author => [author, new ReadingHistory()]))
+  const historyOf = (author: string) => histories.get(author) as ReadingHistory
+  const host = new Host('server', historyOf('server'))
+  const devices = [...AUTHORS.map(author => new Device(author, historyOf(author))), host]
   const everybody = host.channels()
   const witness = new Witness()
   const sent: string[] = []
@@ -246,7 +371,11 @@ async function live(actions: Action[]): Promise<void> {
       sent.push(key)
       seen.set(key, before)
     } else if (one.kind === 'leak') actor.leak(host)
-    else if (one.kind === 'react') {
+    else if (one.kind === 'read') actor.read(one.pick)
+    else if (one.kind === 'unread') actor.markUnread(one.pick)
+    else if (one.kind === 'meet') {
+      for (const each of devices) if (each !== actor) meetReaders(actor.reader, each.reader)
+    } else if (one.kind === 'react') {
       const id = actor.react(one.pick, `r${n}`)
       if (id) reactions.push({ id: messageKey(id), name: `r${n}` })
     } else if (one.kind === 'remove') {
@@ -257,7 +386,10 @@ async function live(actions: Action[]): Promise<void> {
       const channels = everybody.filter((_, i) => (one.channels >> i) & 1)
       if (other !== actor) sync(actor, other, channels)
     } else if (one.kind === 'run') await host.run(one.crashAt, { at: one.at, device: actor })
-    for (const each of devices) witness.look(each)
+    for (const each of devices) {
+      witness.look(each)
+      checkReading(each)
+    }
   }
 
   const meet = () => {
@@ -273,6 +405,7 @@ async function live(actions: Action[]): Promise<void> {
   meet()
   for (const each of devices) {
     witness.look(each)
+    checkReading(each)
     const view = each.view()
     expect(view).toEqual(host.view())
     expect(view.map(({ index }) => index)).toEqual(view.map((_, i) => i))
