@@ -236,7 +236,7 @@ export class ConversationDocument {
     entry.setHorizon(
       horizon.live.length > 0
         ? advance(horizon, { index }, time)
-        : rewind(horizon, this.writer, index, time),
+        : rewind(horizon, this.writer, { index }, time),
     )
     const mask = entry.horizonReasons(horizon, dateUpdated)
     if (mask === 0) return false
@@ -248,7 +248,7 @@ export class ConversationDocument {
   rewindHorizon(entry: ParticipantEntry, index: number, now: number): boolean {
     if ((lastReadIndex(entry.horizon) ?? -1) <= index) return false
     const time = timeAfter(entry.dateUpdated, now)
-    this.#writeHorizon(entry, rewind(entry.horizon, this.writer, index, time))
+    this.#writeHorizon(entry, rewind(entry.horizon, this.writer, { index }, time))
     return true
   }
 

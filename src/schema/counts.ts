@@ -37,7 +37,9 @@ export function writeCounts(encoder: encoding.Encoder, counts: Counts): void {
 export function readCounts(decoder: decoding.Decoder): Counts {
   const counts = new Map<number, number>()
   for (let size = readInteger(decoder); size > 0; size--) {
-    counts.set(readInteger(decoder), readInteger(decoder))
+    const writer = readInteger(decoder)
+    const n = readInteger(decoder)
+    if (n > 0) counts.set(writer, n)
   }
   return counts
 }

@@ -15,6 +15,11 @@ export type Writer = number
 export interface Reach {
   /** Every sequenced message up to this index is read; -1 = none. */
   readonly index: number
+  /**
+   * How many of these others have written, removed ones too; so the rest can be counted without reading old pages.
+   * Absent = whoever read so far did not know.
+   */
+  readonly others?: number
   /** Of a writer's pending messages those with a counter up to this are read. Absent = none. */
   readonly tail?: Counts
 }
@@ -24,6 +29,9 @@ export interface Epoch extends Reach {
   readonly writer: Writer
   readonly n: number
 }
+
+/** Greater ones do not fit the format. */
+export const MAX_INDEX = 2 ** 51
 
 export interface Horizon {
   /** Epochs nobody who had seen them has superseded, sorted by dot; empty only where somebody forged what they saw. */
@@ -53,8 +61,8 @@ export function join(a: Horizon, b: Horizon): Horizon {
   const time = Math.max(a.time, b.time)
   if (isPlain(a) && isPlain(b)) {
     const [x, y] = [a.live[0] as Epoch, b.live[0] as Epoch]
-    if (y.index <= x.index) return time === a.time ? a : { ...a, time }
-    return time === b.time ? b : { ...b, time }
+    const further = isAhead(y, x) ? b : a
+    return time === further.time ? further : { ...further, time }
   }
   const joined = { live: joinLive(a, b), seen: joinCounts(a.seen, b.seen), time }
   return equalHorizon(joined, a) ? a : joined
@@ -75,19 +83,26 @@ function joinLive(a: Horizon, b: Horizon): Epoch[] {
   return live
 }
 
-/** Raises every live epoch to `reach`; the horizon itself when that changes nothing. */
+/** Raises every live epoch to `reach` (at most `MAX_INDEX`); the horizon itself when that changes nothing. */
 export function advance(horizon: Horizon, reach: Reach, time: number): Horizon {
-  const live = horizon.live.map(epoch => raise(epoch, reach))
+  const bounded = { ...reach, index: Math.min(reach.index, MAX_INDEX) }
+  const live = horizon.live.map(epoch => raise(epoch, bounded))
   return live.every((epoch, i) => epoch === horizon.live[i])
     ? horizon
     : { live, seen: horizon.seen, time }
 }
 
-/** Goes back to `index` (-1 = nothing read) in a new epoch of `writer`. */
-export function rewind(horizon: Horizon, writer: Writer, index: number, time: number): Horizon {
+/** Goes back to an index (-1 = nothing read) in a new epoch of `writer`. */
+export function rewind(
+  horizon: Horizon,
+  writer: Writer,
+  { index: given, others }: Reach,
+  time: number,
+): Horizon {
   const n = (horizon.seen.get(writer) ?? 0) + 1
+  const index = Math.min(given, MAX_INDEX)
   return {
-    live: [{ writer, n, index }],
+    live: [{ writer, n, index, ...(others !== undefined && { others }) }],
     seen: new Map(horizon.seen).set(writer, n),
     time,
   }
@@ -103,6 +118,7 @@ export function equalHorizon(a: Horizon, b: Horizon): boolean {
       return (
         byDot(x, y) === 0 &&
         x.index === y.index &&
+        x.others === y.others &&
         equalCounts(x.tail ?? NO_COUNTS, y.tail ?? NO_COUNTS)
       )
     })
@@ -131,8 +147,14 @@ function hasSeen({ seen }: Horizon, { writer, n }: Epoch): boolean {
 }
 
 function raise(epoch: Epoch, reach: Reach): Epoch {
-  const index = Math.max(epoch.index, reach.index)
   const tail = reach.tail?.size ? joinCounts(epoch.tail ?? NO_COUNTS, reach.tail) : epoch.tail
-  if (index === epoch.index && tail === epoch.tail) return epoch
-  return tail ? { ...epoch, index, tail } : { ...epoch, index }
+  const { index, others } = isAhead(reach, epoch) ? reach : epoch
+  if (index === epoch.index && others === epoch.others && tail === epoch.tail) return epoch
+  const { writer, n } = epoch
+  return { writer, n, index, ...(others !== undefined && { others }), ...(tail && { tail }) }
+}
+
+/** The number of others follows from the index, for those who know it. */
+function isAhead(a: Reach, b: Reach): boolean {
+  return a.index > b.index || (a.index === b.index && (a.others ?? -1) > (b.others ?? -1))
 }

@@ -168,7 +168,7 @@ class Device {
     if (index > (lastReadIndex(horizon) ?? -1)) return
     const kept = log.filter(entry => entry.index <= index).map(messageKey)
     this.reader.history.rewind(kept, this.reader)
-    this.reader.horizon = rewind(horizon, this.outbox.writer, index, 1)
+    this.reader.horizon = rewind(horizon, this.outbox.writer, { index }, 1)
   }
 
   send(): MessageId {
