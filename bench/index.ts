@@ -3,6 +3,7 @@ import { measureGrowth } from './growth.ts'
 import { measureLoad } from './load.ts'
 import { measureLocal } from './local.ts'
 import { toText } from './report.ts'
+import { measureSessions } from './sessions.ts'
 
 const only = process.argv.slice(2)
 if (only.length === 0 || only.includes('growth'))
@@ -11,3 +12,4 @@ if (only.length === 0 || only.includes('local')) console.log(toText(await measur
 if (only.length === 0 || only.includes('load'))
   for (const section of await measureLoad()) console.log(toText(section))
 if (only.length === 0 || only.includes('events')) console.log(toText(await measureEvents()))
+if (only.length === 0 || only.includes('sessions')) console.log(toText(await measureSessions()))

@@ -6,10 +6,10 @@ export { type CreateClientOptions, createClient } from './client/create-client.t
 export type { ClientOptions } from './client/options.ts'
 export {
   Conversation,
-  type ConversationOptions,
   type ParticipantBindingOptions,
 } from './model/conversation.ts'
 export type { ConversationEvents, ConversationUpdate } from './model/conversation-events.ts'
+export type { ConversationOptions } from './model/conversation-options.ts'
 export type { ConversationStatus, ConversationUpdateReason } from './model/conversation-state.ts'
 export type { Limits, Timings } from './model/host.ts'
 export {
@@ -31,6 +31,8 @@ export {
 } from './sync/indexeddb.ts'
 export {
   CONNECTION_LOST,
+  type IdleWriter,
+  type IdleWriters,
   type Persistence,
   type PersistenceHandle,
   type ProviderContext,

@@ -123,7 +123,11 @@ export function callSafely(callback: (...args: unknown[]) => void, args: unknown
   try {
     callback(...args)
   } catch (error) {
-    if (typeof reportError === 'function') reportError(error)
-    else console.error(error)
+    // There may be no such function, or one of the app that throws.
+    try {
+      reportError(error)
+    } catch {
+      console.error(error)
+    }
   }
 }

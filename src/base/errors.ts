@@ -43,6 +43,8 @@ export type StorageFailure =
   | 'aborted'
   /** The database was closed or deleted under us. */
   | 'closed'
+  /** It was copied: a cloned profile or a restored backup writes under the same client id. A new one is used now. */
+  | 'copied'
 
 /** The one error class of this library; the message says what to do. */
 export class ConversationsError extends Error {

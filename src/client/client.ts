@@ -4,8 +4,9 @@ import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
 import { conversationSid } from '../base/ids.ts'
 import type { JSONValue } from '../base/json.ts'
-import { Conversation, type ConversationOptions } from '../model/conversation.ts'
+import { Conversation } from '../model/conversation.ts'
 import type { RosterEvents } from '../model/conversation-events.ts'
+import { type ConversationOptions, readOptions } from '../model/conversation-options.ts'
 import type { Host, Limits, Timings } from '../model/host.ts'
 import { User, type UserUpdate } from '../model/user.ts'
 import type { Persistence, Transport } from '../sync/provider.ts'
@@ -29,7 +30,7 @@ export class Client extends Emitter<ClientEvents> {
   readonly #sessions = new Set<Session>()
   readonly #conversations = new Map<
     string,
-    { conversation: Conversation; whenOpen: Promise<void> }
+    { conversation: Conversation; options: ConversationOptions<never>; whenOpen: Promise<void> }
   >()
   readonly #users = new Map<string, User>()
   /** Where an identity is online: in which conversations. */
@@ -44,6 +45,13 @@ export class Client extends Emitter<ClientEvents> {
     checkArguments([options?.identity], nonEmptyString)
     const limits = readNumbers(DEFAULT_LIMITS, options.limits)
     checkText(options.identity, 'identity', limits.textLength)
+    const timings = readNumbers(DEFAULT_TIMINGS, options)
+    if (timings.typingWindowMs >= timings.typingTimeoutMs) {
+      throw new ConversationsError(
+        'invalid-argument',
+        'typingWindowMs must be less than typingTimeoutMs',
+      )
+    }
     this.identity = options.identity
     this.#persistence = options.persistence ?? undefined
     this.#transports = [options.transport ?? []].flat()
@@ -51,7 +59,7 @@ export class Client extends Emitter<ClientEvents> {
       options.clock ?? systemClock,
       options.random ?? Math.random,
       limits,
-      readNumbers(DEFAULT_TIMINGS, options),
+      timings,
     )
   }
 
@@ -71,8 +79,8 @@ export class Client extends Emitter<ClientEvents> {
 
   /**
    * Opens a conversation by name, or by sid; creates it if nobody has. It is there as soon as this device has loaded
-   * what it knows, without waiting for the network. The same name gives the same object until it is closed, whatever the
-   * options.
+   * what it knows, without waiting for the network. The same name gives the same object until it is closed; options that
+   * are given again must be the same ones.
    *
    * @throws {ConversationsError} (rejects) `invalid-argument`, `too-large`, `closed`, `duplicate-yjs`
    */
@@ -82,6 +90,7 @@ export class Client extends Emitter<ClientEvents> {
   ): Promise<Conversation<Attributes>> {
     checkArguments([name, options], nonEmptyString, optionalObject)
     checkText(name, 'name', this.#host.limits.textLength)
+    const used = readOptions(options) as ConversationOptions<never>
     this.#assertOpen()
     const sid = conversationSid(name)
     // Two at a time of one document would be two tabs.
@@ -91,14 +100,16 @@ export class Client extends Emitter<ClientEvents> {
     }
     let known = this.#conversations.get(sid)
     if (!known) {
-      const conversation = new Conversation(
-        this.#host,
-        sid,
-        name === sid ? null : name,
-        options as ConversationOptions<never>,
-      )
-      known = { conversation, whenOpen: this.#open(conversation) }
+      const conversation = new Conversation(this.#host, sid, name === sid ? null : name, used)
+      known = { conversation, options: used, whenOpen: this.#open(conversation) }
       this.#conversations.set(sid, known)
+    }
+    for (const [key, value] of Object.entries(used)) {
+      if (value === undefined || value === known.options[key as keyof ConversationOptions]) continue
+      throw new ConversationsError(
+        'invalid-argument',
+        `The conversation is open with another ${key}; close it first`,
+      )
     }
     await known.whenOpen
     return known.conversation as unknown as Conversation<Attributes>
@@ -168,6 +179,7 @@ export class Client extends Emitter<ClientEvents> {
   #createSession(options: Omit<SessionOptions, 'persistence' | 'transports'>): Session {
     const session = new Session({
       ...options,
+      owner: this.identity,
       persistence: this.#persistence,
       transports: this.#transports,
       isConnectionWanted: () => this.#isConnectionWanted,

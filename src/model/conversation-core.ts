@@ -6,11 +6,11 @@ import {
 } from '../schema/conversation-document.ts'
 import { chatKey } from '../schema/format.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
-import { assertSameYjs } from '../schema/root-map.ts'
 import type { Session } from '../sync/session.ts'
 import { CoalescedWrite } from './coalesced-write.ts'
-import type { Conversation, ConversationOptions } from './conversation.ts'
+import type { Conversation } from './conversation.ts'
 import type { ConversationEvents, RosterEvents } from './conversation-events.ts'
+import type { ConversationOptions } from './conversation-options.ts'
 import {
   type ConversationState,
   changedReasons,
@@ -46,7 +46,6 @@ export class ConversationCore<Attributes> {
     this.#conversation = conversation
     this.#host = host
     const { clock, identity } = host
-    if (doc) assertSameYjs(doc)
     this.#assumed = { createdBy: identity, dateCreated: clock.now(), uniqueName }
     this.#horizonWrites = new CoalescedWrite(clock, host.timings.horizonIntervalMs, () => {
       if (this.document.isReadOnly) return
@@ -88,16 +87,18 @@ export class ConversationCore<Attributes> {
     this.#isOpen = true
     this.#tellReadOnly()
     session.on('status', status => {
-      this.#conversation.emit('connectionStatusChanged', status)
       this.#host.onStatus()
+      if (this.#isOpen || status === 'disconnected')
+        this.#conversation.emit('connectionStatusChanged', status)
       this.#tellOwnPresence()
       if (status === 'disconnected' || status === 'denied') this.#createIfNobodyDid()
     })
     session.on('synced', isSynced => {
       if (isSynced) this.#createIfNobodyDid()
-      this.#conversation.emit('synced', isSynced)
+      if (this.#isOpen || !isSynced) this.#conversation.emit('synced', isSynced)
     })
     session.start()
+    this.assertOpen()
     this.presence.start(this.#host.identity)
     // Nobody is asked.
     if (session.status === 'disconnected') this.#createIfNobodyDid()
@@ -166,10 +167,18 @@ export class ConversationCore<Attributes> {
     if (before.status === 'joined' && after.status !== 'joined') this.presence.typing.end()
     this.#announcements.push(() => this.#announce(changes, before, after))
     // Listeners may write: what they cause is told when everybody has heard of what caused it.
-    if (this.#announcements.length > 1) return
-    for (let next = this.#announcements[0]; next; next = this.#announcements[0]) {
-      next()
-      this.#announcements.shift()
+    if (this.#announcements.length === 1) this.#tellAll()
+  }
+
+  #tellAll(): void {
+    try {
+      for (let next = this.#announcements[0]; next; next = this.#announcements[0]) {
+        next()
+        this.#announcements.shift()
+      }
+    } finally {
+      // Not empty if a console of the app's own throws what is reported to it.
+      if (this.#announcements.shift()) this.#tellAll()
     }
   }
 
@@ -192,23 +201,27 @@ export class ConversationCore<Attributes> {
       const participant = this.roster.view(entry)
       this.#tell('participantJoined', participant)
       // Awareness may be ahead of the document.
+      if (!participant.isOnline) continue
+      this.#tell('participantOnline', participant)
       if (participant.isTyping) this.#tellTypingOf('typingStarted', entry)
     }
     for (const [entry, mask] of changes.updated) {
+      if (!this.#isOpen) return
       this.#tell('participantUpdated', this.roster.view(entry).emitUpdated(mask))
     }
     const updateReasons = before === after ? [] : changedReasons(before, after)
     if (updateReasons.length > 0) {
-      this.#conversation.emit('updated', { conversation: this.#conversation, updateReasons })
+      const update = { conversation: this.#conversation, updateReasons }
+      this.#emit('updated', Object.freeze(update))
     }
     if (before.status === 'joined' && after.status !== 'joined') {
-      this.#conversation.emit('removed', this.#conversation)
+      this.#emit('removed', this.#conversation)
     }
     if (changes.whole) this.#tellReadOnly()
   }
 
   #tellReadOnly(): void {
-    if (this.#hasToldReadOnly || !this.document.isReadOnly) return
+    if (!this.#isOpen || this.#hasToldReadOnly || !this.document.isReadOnly) return
     this.#hasToldReadOnly = true
     try {
       this.document.assertFormat()
@@ -252,6 +265,7 @@ export class ConversationCore<Attributes> {
   }
 
   #tellTypingOf(event: 'typingStarted' | 'typingEnded', entry: ParticipantEntry): void {
+    if (!this.#isOpen) return
     const participant = this.roster.view(entry)
     participant.emit(event, participant)
     this.#tell(event, participant)
@@ -262,7 +276,15 @@ export class ConversationCore<Attributes> {
     event: K,
     ...args: Parameters<ConversationEvents<Attributes>[K]>
   ): void {
-    this.#host.tell(event, args)
-    this.#conversation.emit(event, ...args)
+    if (this.#isOpen || event === 'error') this.#host.tell(event, args)
+    this.#emit(event, ...args)
+  }
+
+  /** Once it is asked to close, it tells of its end and of trouble on the way. */
+  #emit<K extends keyof ConversationEvents>(
+    event: K,
+    ...args: Parameters<ConversationEvents<Attributes>[K]>
+  ): void {
+    if (this.#isOpen || event === 'error') this.#conversation.emit(event, ...args)
   }
 }

@@ -7,7 +7,7 @@ import type { Participant, ParticipantUpdate } from './participant.ts'
 
 export interface ConversationUpdate<Attributes = JSONValue> {
   conversation: Conversation<Attributes>
-  /** Which values differ from before, in a fixed order. */
+  /** Which values differ from before, in a fixed order. Frozen. */
   updateReasons: ConversationUpdateReason[]
 }
 
@@ -18,7 +18,7 @@ export type RosterEvents<Attributes = JSONValue> = {
   participantUpdated: (update: ParticipantUpdate<Attributes>) => void
   typingStarted: (participant: Participant<Attributes>) => void
   typingEnded: (participant: Participant<Attributes>) => void
-  /** The first device of a participant came online. */
+  /** The first device of a participant came online, or somebody who is online joined. */
   participantOnline: (participant: Participant<Attributes>) => void
   /** The last device of a participant went offline. */
   participantOffline: (participant: Participant<Attributes>) => void

@@ -1,24 +1,10 @@
-import { equalJson, type JSONValue } from '../base/json.ts'
+import { equalJson, freezeJson, type JSONValue } from '../base/json.ts'
 import type { ConversationDocument, Creation } from '../schema/conversation-document.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
 
-/** In the order in which reasons are told. */
-export const CONVERSATION_REASONS = [
-  'attributes',
-  'createdBy',
-  'dateCreated',
-  'dateUpdated',
-  'friendlyName',
-  'lastReadMessageIndex',
-  'status',
-  'uniqueName',
-] as const
-
-export type ConversationUpdateReason = (typeof CONVERSATION_REASONS)[number]
-
 export type ConversationStatus = 'joined' | 'notParticipating'
 
-/** The values of a conversation, as one user sees them. Frozen. */
+/** The values of a conversation, as one user sees them. Frozen; the keys are in the order in which reasons are told. */
 export type ConversationState = Readonly<{
   attributes: JSONValue
   createdBy: string
@@ -31,6 +17,8 @@ export type ConversationState = Readonly<{
   status: ConversationStatus
   uniqueName: string | null
 }>
+
+export type ConversationUpdateReason = keyof ConversationState
 
 /** @param assumed what a conversation that nobody created yet will be created as */
 export function readConversationState(
@@ -56,5 +44,9 @@ export function changedReasons(
   before: ConversationState,
   after: ConversationState,
 ): ConversationUpdateReason[] {
-  return CONVERSATION_REASONS.filter(reason => !equalJson(before[reason], after[reason]))
+  return freezeJson(
+    (Object.keys(after) as ConversationUpdateReason[]).filter(
+      reason => !equalJson(before[reason], after[reason]),
+    ),
+  )
 }

@@ -10,32 +10,25 @@ import {
   nonNegativeInteger,
   ofType,
   optionalJson,
+  type Rule,
   shorten,
 } from '../base/arguments.ts'
 import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
-import { equalJson, type JSONValue } from '../base/json.ts'
+import { equalJson, isObject, type JSONValue } from '../base/json.ts'
 import type { ConversationDocument } from '../schema/conversation-document.ts'
 import { chatKey, nonChatKey } from '../schema/format.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
 import type { ParticipantBinding } from '../schema/participant-record.ts'
-import type { SessionOptions } from '../sync/session.ts'
 import type { ConnectionStatus } from '../sync/status.ts'
 import { checkAttributes } from './attributes-schema.ts'
 import { ConversationCore } from './conversation-core.ts'
 import type { ConversationEvents } from './conversation-events.ts'
+import type { ConversationOptions } from './conversation-options.ts'
 import type { ConversationStatus } from './conversation-state.ts'
 import type { Host } from './host.ts'
 import { Participant } from './participant.ts'
 import { type ParticipantResponse, toParticipantResponse } from './participant-response.ts'
-
-export interface ConversationOptions<Attributes = JSONValue> {
-  /** Checks participants' attributes before they are written; it must be synchronous. */
-  readonly participantAttributes?: StandardSchemaV1<unknown, Attributes> | undefined
-  /** An app's own document and awareness; they are used, and not destroyed on close. */
-  readonly doc?: SessionOptions['doc']
-  readonly awareness?: SessionOptions['awareness']
-}
 
 /** How a participant who is not on chat appears in an e-mail. */
 export interface ParticipantBindingOptions {
@@ -85,9 +78,18 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
     return this.#core.open()
   }
 
-  /** Leaves the document; what was written before is durable when it resolves. The participant stays one. */
+  /**
+   * Leaves the document; what was written before is durable when it resolves. The participant stays one. Nothing more
+   * is told from now on, but that the connection ends, and errors.
+   */
   close(): Promise<void> {
-    this.#whenClosed ??= this.#core.close().then(() => this.host.onClosed(this))
+    if (this.#whenClosed) return this.#whenClosed
+    // Known before anything is told: a listener may close it, or open it again.
+    let settle: (end: Promise<void>) => void = () => {}
+    this.#whenClosed = new Promise(resolve => {
+      settle = resolve
+    })
+    settle(this.#core.close().then(() => this.host.onClosed(this)))
     return this.#whenClosed
   }
 
@@ -206,14 +208,14 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
     attributes?: Attributes,
     bindingOptions?: ParticipantBindingOptions,
   ): Promise<ParticipantResponse> {
-    checkArguments(arguments, nonEmptyString, nonEmptyString, optionalJson, optionalJson)
+    checkArguments(arguments, nonEmptyString, nonEmptyString, optionalJson, bindingRule)
+    checkArguments([proxyAddress, address], addressRule, addressRule)
     this.#checkName(proxyAddress, 'proxyAddress')
     this.#checkName(address, 'address')
     const type = typeOfAddress(address)
     const binding: ParticipantBinding = { address, proxyAddress }
     if (type === 'email') {
       const { name, level = 'to' } = bindingOptions?.email ?? {}
-      checkArguments([name, level], anyOf(ofType('string'), undefinedRule), literal('to', 'cc'))
       if (name !== undefined) this.#checkName(name, 'name')
       Object.assign(binding, name === undefined ? { level } : { name, level })
     }
@@ -426,7 +428,21 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   }
 }
 
-const undefinedRule = { accepts: (value: unknown) => value === undefined, expected: 'undefined' }
+const addressRule: Rule = {
+  accepts: value => value !== 'whatsapp:',
+  expected: 'an address behind "whatsapp:"',
+}
+
+const bindingRule: Rule = {
+  accepts: (options = {}) => {
+    if (!isObject(options)) return false
+    const { email = {} } = options
+    if (!isObject(email)) return false
+    const { name = '', level = 'to' } = email
+    return typeof name === 'string' && (level === 'to' || level === 'cc')
+  },
+  expected: 'an optional { email?: { name?: string; level?: "to" | "cc" } }',
+}
 
 function typeOfAddress(address: string): 'whatsapp' | 'email' | 'sms' {
   if (address.startsWith('whatsapp:')) return 'whatsapp'

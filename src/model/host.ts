@@ -12,7 +12,7 @@ export interface Limits {
 export interface Timings {
   /** Typing is told to others at most once in so many ms. Default 5000. */
   readonly typingWindowMs: number
-  /** Typing that is not refreshed ends after so many ms. Default 6000. */
+  /** Typing that is not refreshed ends after so many ms; more than `typingWindowMs`. Default 6000. */
   readonly typingTimeoutMs: number
   /** After our own connection was lost, others count as online for so many ms. Default 10000. */
   readonly presenceGraceMs: number

@@ -2,7 +2,7 @@ import { checkArguments, json, ofType } from '../base/arguments.ts'
 import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
 import { participantSid } from '../base/ids.ts'
-import type { JSONValue } from '../base/json.ts'
+import { freezeJson, type JSONValue } from '../base/json.ts'
 import {
   PARTICIPANT_REASONS,
   type ParticipantBindings,
@@ -16,7 +16,7 @@ export type ParticipantType = 'chat' | 'sms' | 'whatsapp' | 'email' | (string & 
 
 export interface ParticipantUpdate<Attributes = JSONValue> {
   participant: Participant<Attributes>
-  /** Which values differ from before, in a fixed order. */
+  /** Which values differ from before, in a fixed order. Frozen. */
   updateReasons: ParticipantUpdateReason[]
 }
 
@@ -153,7 +153,7 @@ export class Participant<Attributes = JSONValue> extends Emitter<ParticipantEven
 
   /** @internal */
   emitUpdated(mask: number): ParticipantUpdate<Attributes> {
-    const update = { participant: this, updateReasons: reasonsOf(mask) }
+    const update = Object.freeze({ participant: this, updateReasons: reasonsOf(mask) })
     this.emit('updated', update)
     return update
   }
@@ -162,6 +162,7 @@ export class Participant<Attributes = JSONValue> extends Emitter<ParticipantEven
 const reasonsByMask: ParticipantUpdateReason[][] = []
 
 function reasonsOf(mask: number): ParticipantUpdateReason[] {
-  reasonsByMask[mask] ??= PARTICIPANT_REASONS.filter((_, i) => mask & (1 << i))
-  return reasonsByMask[mask].slice()
+  // Frozen, as whole updates are: all listeners get the same one.
+  reasonsByMask[mask] ??= freezeJson(PARTICIPANT_REASONS.filter((_, i) => mask & (1 << i)))
+  return reasonsByMask[mask]
 }

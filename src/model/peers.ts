@@ -24,6 +24,7 @@ export interface PeersOptions {
 export class Peers {
   readonly #options: PeersOptions
   readonly #devices = new Map<number, Device>()
+  #isClosed = false
 
   constructor(options: PeersOptions) {
     this.#options = options
@@ -40,20 +41,18 @@ export class Peers {
   /** A device says something of itself. */
   update(clientId: number, { identity, typing }: Presence): void {
     let device = this.#devices.get(clientId)
-    if (device && device.identity !== identity) {
-      this.#remove(clientId, device)
-      device = undefined
-    }
-    if (!device) {
+    if (device?.identity === identity) {
+      device.cancelStale?.()
+      device.cancelStale = undefined
+    } else {
+      if (device) this.#remove(clientId, device)
       device = { identity, typing: undefined, cancelTyping: undefined, cancelStale: undefined }
       const wasOnline = this.isOnline(identity)
       this.#devices.set(clientId, device)
       if (!wasOnline) this.#options.onPresence(identity, true)
     }
-    device.cancelStale?.()
-    device.cancelStale = undefined
     // Heartbeats repeat the state; only a counter that moved means that a key was pressed.
-    if (typing === device.typing) return
+    if (typing === device.typing || this.#isClosed) return
     device.typing = typing
     if (typing === undefined) this.#endTyping(device)
     else this.#startTyping(device)
@@ -81,6 +80,7 @@ export class Peers {
   }
 
   close(): void {
+    this.#isClosed = true
     for (const { cancelTyping, cancelStale } of this.#devices.values()) {
       cancelTyping?.()
       cancelStale?.()

@@ -65,7 +65,7 @@ export class PresenceLink {
 
   #hear(clientId: number, isStale: boolean): void {
     const { awareness } = this.#session
-    if (clientId === awareness.clientID) return
+    if (!this.#isStarted || clientId === awareness.clientID) return
     const presence = presenceOf(awareness, clientId)
     if (presence) this.peers.update(clientId, presence)
     else this.peers.lose(clientId, isStale)

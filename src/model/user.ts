@@ -2,7 +2,7 @@ import { checkArguments, checkText, json, ofType } from '../base/arguments.ts'
 import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
 import { userSid } from '../base/ids.ts'
-import { equalJson, type JSONValue } from '../base/json.ts'
+import { equalJson, freezeJson, type JSONValue } from '../base/json.ts'
 import { ConversationDocument } from '../schema/conversation-document.ts'
 import type { Session } from '../sync/session.ts'
 import { checkAttributes } from './attributes-schema.ts'
@@ -16,7 +16,7 @@ export type UserUpdateReason =
 
 export interface UserUpdate {
   user: User
-  /** Which values differ from before. */
+  /** Which values differ from before. Frozen. */
   updateReasons: UserUpdateReason[]
 }
 
@@ -151,7 +151,7 @@ export class User extends Emitter<UserEvents> {
   }
 
   #tell(updateReasons: UserUpdateReason[]): void {
-    const update = { user: this, updateReasons }
+    const update = Object.freeze({ user: this, updateReasons: freezeJson(updateReasons) })
     this.emit('updated', update)
     this.#host.tell('userUpdated', [update])
   }

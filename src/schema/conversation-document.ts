@@ -1,4 +1,4 @@
-import type * as Y from 'yjs'
+import * as Y from 'yjs'
 import { ConversationsError } from '../base/errors.ts'
 import type { JSONValue } from '../base/json.ts'
 import { decodeAttribute, parseAttributeKey, writeAttributes } from './attribute-map.ts'
@@ -236,7 +236,7 @@ export class ConversationDocument {
     entry.setHorizon(
       horizon.live.length > 0
         ? advance(horizon, { index }, time)
-        : rewind(horizon, this.writer, { index }, time),
+        : this.#rewind(horizon, index, time),
     )
     const mask = entry.horizonReasons(horizon, dateUpdated)
     if (mask === 0) return false
@@ -248,8 +248,19 @@ export class ConversationDocument {
   rewindHorizon(entry: ParticipantEntry, index: number, now: number): boolean {
     if ((lastReadIndex(entry.horizon) ?? -1) <= index) return false
     const time = timeAfter(entry.dateUpdated, now)
-    this.#writeHorizon(entry, rewind(entry.horizon, this.writer, { index }, time))
+    this.#writeHorizon(entry, this.#rewind(entry.horizon, index, time))
     return true
+  }
+
+  /**
+   * Each rewind needs a dot that was never used. What was seen does not tell where the writer's own slot is gone and what
+   * superseded it is yet to arrive; the writer's clock does, as it grows with each write.
+   */
+  #rewind(horizon: Horizon, index: number, time: number): Horizon {
+    const clock = Y.getState(this.#doc.store, this.writer)
+    const seen = new Map(horizon.seen)
+    seen.set(this.writer, Math.max(seen.get(this.writer) ?? 0, clock))
+    return rewind({ ...horizon, seen }, this.writer, { index }, time)
   }
 
   /** Writes the horizon as it is in memory, unless it is written already. */

@@ -24,7 +24,7 @@ export interface Reach {
   readonly tail?: Counts
 }
 
-/** An epoch is named by a dot: the `n`-th rewind of `writer`. Writer 0, n 0 is the initial epoch. */
+/** An epoch is named by a dot: a rewind of `writer`, whose `n` grows. Writer 0, n 0 is the initial epoch. */
 export interface Epoch extends Reach {
   readonly writer: Writer
   readonly n: number
@@ -36,7 +36,7 @@ export const MAX_INDEX = 2 ** 51
 export interface Horizon {
   /** Epochs nobody who had seen them has superseded, sorted by dot; empty only where somebody forged what they saw. */
   readonly live: readonly Epoch[]
-  /** For each writer the number of its rewinds that are taken into account. */
+  /** For each writer the greatest `n` of its rewinds that are taken into account. */
   readonly seen: Counts
   /** Of the last change, in ms since 1970; for display only. */
   readonly time: number

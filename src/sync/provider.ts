@@ -22,12 +22,38 @@ export interface ProviderContext {
 export type Persistence = (context: ProviderContext) => PersistenceHandle
 
 export interface PersistenceHandle {
+  /** Where a persistence has it, sessions go on under the client id of earlier ones, and documents do not grow with them. */
+  readonly writers?: IdleWriters
   /** Settles, in bounded time and without rejecting, when what was stored is in the document (or cannot be). */
   readonly whenLoaded: Promise<void>
   /** Resolves, without rejecting and in bounded time, when every update so far is durable (or cannot be). */
   flush(): Promise<void>
   /** Stops keeping the document; what was written before is durable when it resolves. */
   destroy(): Promise<void>
+}
+
+/** A Yjs client id that nobody writes under now. */
+export interface IdleWriter {
+  readonly clientId: number
+  /** Its clock after everything that was ever written under it. */
+  readonly clock: number
+  /** The user who wrote: a server may bind client ids to users. */
+  readonly owner: string
+}
+
+/** The client ids that earlier sessions left in one document's storage. What is lost must take them with it. */
+export interface IdleWriters {
+  /**
+   * Hands one of this owner's out, to nobody else and never again unless it is put back: when it resolves, the storage
+   * must have forgotten it for good, also for after a crash or a power cut. Resolves to undefined, in bounded time and
+   * without rejecting, where there is none, where that cannot be had, and before the document is loaded.
+   */
+  take(owner: string): Promise<IdleWriter | undefined>
+  /**
+   * Keeps one for later sessions. The storage must have been told when this returns, because the page may be going
+   * away; it is durable when `flush()` or `destroy()` resolves, or is lost, which costs no more than a new client id.
+   */
+  put(writer: IdleWriter): void
 }
 
 export interface TransportContext extends ProviderContext {

@@ -2,6 +2,7 @@ import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
+import { listenToPage } from './page.ts'
 import type { Persistence, PersistenceHandle, Transport, TransportHandle } from './provider.ts'
 import {
   bestOf,
@@ -11,12 +12,15 @@ import {
   TRANSITIONS,
   toStatus,
 } from './status.ts'
+import { WriterLease } from './writer-lease.ts'
 
 export interface SessionOptions {
   readonly name: string
   readonly persistence: Persistence | undefined
   readonly transports: readonly Transport[]
-  /** An app's own document and awareness; they are used and not destroyed. */
+  /** Whose sessions go on under each other's client ids. Default: everybody's. */
+  readonly owner?: string | undefined
+  /** An app's own document and awareness; they are used and not destroyed, and the document keeps its client id. */
   readonly doc?: Y.Doc | undefined
   readonly awareness?: Awareness | undefined
   /** Writes what the model holds back for a moment into the document. */
@@ -49,6 +53,7 @@ export class Session extends Emitter<SessionEvents> {
   readonly awareness: Awareness
   readonly #options: SessionOptions
   #persistence: PersistenceHandle | undefined
+  #lease: WriterLease | undefined
   #connections: Connection[] = []
   #status: ConnectionStatus = 'disconnected'
   #isSynced = false
@@ -63,7 +68,7 @@ export class Session extends Emitter<SessionEvents> {
     this.#options = options
     this.name = options.name
     this.doc = options.doc ?? new Y.Doc({ guid: options.name })
-    this.awareness = options.awareness ?? new Awareness(this.doc)
+    this.awareness = options.awareness ?? createAwareness(this.doc)
     // A bare awareness would announce `{}`, with a clock that others ignore for 15 s.
     if (!options.awareness) this.awareness.setLocalState(null)
   }
@@ -94,6 +99,9 @@ export class Session extends Emitter<SessionEvents> {
     try {
       this.#persistence = persistence(this.#context())
       await Promise.race([this.#persistence.whenLoaded, whenDestroyed])
+      if (this.isDestroyed || this.#options.doc) return
+      this.#lease = this.#leaseFrom(this.#persistence)
+      await Promise.race([this.#lease?.resume(), whenDestroyed])
     } catch (cause) {
       this.#report(cause, 'storage', 'The persistence failed to load; the document lives in memory')
     }
@@ -110,7 +118,14 @@ export class Session extends Emitter<SessionEvents> {
     for (const connection of this.#connections) {
       if (isWanted || connection.handle.isLocal) this.#connect(connection)
     }
-    this.#unlisten = this.#listenToPage()
+    this.#unlisten = listenToPage({
+      onLeave: () => this.#leavePage(),
+      onReturn: () => this.#returnToPage(),
+      onHidden: () => this.#options.flushWrites(),
+      // A tab that is frozen may be discarded, and is told of nothing more.
+      onFreeze: () => this.#lease?.release(),
+      onThaw: () => void this.#lease?.resume(),
+    })
   }
 
   connect(): void {
@@ -157,6 +172,7 @@ export class Session extends Emitter<SessionEvents> {
     }
     await this.flush()
     try {
+      await this.#lease?.end()
       await this.#persistence?.destroy()
     } catch (cause) {
       this.#report(cause, 'storage', 'The persistence failed to close')
@@ -165,6 +181,16 @@ export class Session extends Emitter<SessionEvents> {
     if (!this.#options.awareness) this.awareness.destroy()
     if (!this.#options.doc) this.doc.destroy()
     this.emit('destroyed')
+  }
+
+  /** The awareness keeps the client id it began with: presence is of a session, and its clock would begin anew. */
+  #leaseFrom({ writers }: PersistenceHandle): WriterLease | undefined {
+    if (!writers) return undefined
+    return new WriterLease(this.doc, writers, this.#options.owner ?? '', () => {
+      const message =
+        'Something else writes under the client id of this device, perhaps a copy of its storage; it has a new one now'
+      this.emit('error', new ConversationsError('storage', message, { reason: 'copied' }))
+    })
   }
 
   #connect(connection: Connection): void {
@@ -244,27 +270,28 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   /** A page that goes away says so itself: others would wait half a minute for its silence to count. */
-  #listenToPage(): () => void {
-    if (typeof window === 'undefined' || typeof window.addEventListener !== 'function')
-      return () => {}
-    const onHide = () => {
-      this.#options.flushWrites()
-      this.#hiddenState = this.awareness.getLocalState()
-      this.awareness.setLocalState(null)
-    }
-    const onShow = ({ persisted }: PageTransitionEvent) => {
-      if (persisted && this.#hiddenState) this.awareness.setLocalState(this.#hiddenState)
-    }
-    const onVisibility = () => {
-      if (document.visibilityState === 'hidden') this.#options.flushWrites()
-    }
-    window.addEventListener('pagehide', onHide)
-    window.addEventListener('pageshow', onShow)
-    document.addEventListener('visibilitychange', onVisibility)
-    return () => {
-      window.removeEventListener('pagehide', onHide)
-      window.removeEventListener('pageshow', onShow)
-      document.removeEventListener('visibilitychange', onVisibility)
-    }
+  #leavePage(): void {
+    this.#options.flushWrites()
+    this.#hiddenState = this.awareness.getLocalState()
+    this.awareness.setLocalState(null)
+    this.#lease?.release()
   }
+
+  #returnToPage(): void {
+    if (this.#hiddenState) this.awareness.setLocalState(this.#hiddenState)
+    void this.#lease?.resume()
+  }
+}
+
+/** A bare awareness never stops listening to its document, which may outlive it. */
+function createAwareness(doc: Y.Doc): Awareness {
+  let stop = () => {}
+  const on = (...args: ['destroy', () => void]) => {
+    doc.on(...args)
+    stop = () => doc.off(...args)
+  }
+  const awareness = new Awareness(Object.create(doc, { on: { value: on } }) as Y.Doc)
+  awareness.doc = doc
+  awareness.on('destroy', stop)
+  return awareness
 }

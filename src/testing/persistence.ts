@@ -1,6 +1,6 @@
 import * as Y from 'yjs'
 import { ConversationsError, type StorageFailure } from '../base/errors.ts'
-import type { Persistence } from '../sync/provider.ts'
+import type { IdleWriter, Persistence } from '../sync/provider.ts'
 import { nextTask } from './task.ts'
 
 /** Rows of Yjs updates by document name, in a `Map` or a plain object that the caller keeps. */
@@ -17,6 +17,9 @@ export interface MemoryPersistenceOptions {
 
 const maxRows = 200
 
+/** What sessions left, by document name. Whoever copies the rows only has none of it, and loses nothing. */
+const idleWriters = new WeakMap<MemoryStore, Map<string, IdleWriter[]>>()
+
 /**
  * Keeps documents in memory. The same store given again is a restart of the device: a document comes back with
  * every write, also those right before a "crash", because each is stored while it happens.
@@ -28,6 +31,7 @@ export function memoryPersistence(
   return ({ name, doc, onError }) => {
     const origin = {}
     let isComplete = true
+    let isLoaded = false
     let isDestroyed = false
 
     function report(reason: StorageFailure, message: string, cause?: unknown): void {
@@ -58,6 +62,7 @@ export function memoryPersistence(
         report('open-failed', `Memory storage was told to fail to load "${name}"`)
         return
       }
+      isLoaded = true
       const corrupt = apply(rowsOf(store, name), doc, origin)
       if (corrupt.length > 0) report('corrupt-row', `A row of "${name}" was set aside`)
     }
@@ -68,6 +73,17 @@ export function memoryPersistence(
 
     doc.on('update', onUpdate)
     return {
+      writers: {
+        async take(owner) {
+          if (!isLoaded || isDestroyed || options.failWrites?.()) return undefined
+          const idle = idleIn(store, name)
+          const index = idle.findIndex(writer => writer.owner === owner)
+          return index < 0 ? undefined : idle.splice(index, 1)[0]
+        },
+        put(writer) {
+          if (!isDestroyed && !options.failWrites?.()) idleIn(store, name).push(writer)
+        },
+      },
       whenLoaded: load(),
       flush,
       async destroy() {
@@ -87,6 +103,14 @@ function rowsOf(store: MemoryStore, name: string): Uint8Array[] {
   // By definition, not assignment, because a document may be called `__proto__`.
   else Object.defineProperty(store, name, { value: rows, enumerable: true, configurable: true })
   return rows
+}
+
+function idleIn(store: MemoryStore, name: string): IdleWriter[] {
+  const byName = idleWriters.get(store) ?? new Map<string, IdleWriter[]>()
+  idleWriters.set(store, byName)
+  const idle = byName.get(name) ?? []
+  byName.set(name, idle)
+  return idle
 }
 
 /** Applies rows in one transaction; returns those that cannot be read. */

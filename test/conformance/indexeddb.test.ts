@@ -11,7 +11,16 @@ describePersistence(
     createStorage: () => ({ prefix: `device ${++storages} ` }),
     persistence: ({ prefix }) => indexeddb({ prefix, askToPersist: false }),
     countRows: ({ prefix }, name) => countRows(prefix + name),
+    hasWriters: true,
     failWrites() {
+      vi.spyOn(IDBObjectStore.prototype, 'delete').mockImplementation(function (
+        this: IDBObjectStore,
+        key,
+      ) {
+        const request = this.get(key as IDBValidKey)
+        this.transaction.abort()
+        return request as IDBRequest<undefined>
+      })
       vi.spyOn(IDBObjectStore.prototype, 'add').mockImplementation(() => {
         throw new DOMException('The disk is full', 'QuotaExceededError')
       })

@@ -13,6 +13,7 @@ describePersistence(
     createStorage: () => ({ store: new Map<string, Uint8Array[]>(), isBroken: false }),
     persistence: disk => memoryPersistence(disk.store, { failWrites: () => disk.isBroken }),
     countRows: ({ store }, name) => store.get(name)?.length ?? 0,
+    hasWriters: true,
     failWrites(disk) {
       disk.isBroken = true
     },

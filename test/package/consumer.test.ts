@@ -22,6 +22,18 @@ const client = createClient({ identity: 'alice' })
 const conversation: Conversation = await client.openConversation('room')
 const [first]: Participant[] = await conversation.getParticipants()
 export const index: number | null | undefined = first?.lastReadMessageIndex
+
+// What knows its attributes may go where they do not matter.
+type Profile = { nick: string; color?: string }
+const typed = await client.openConversation<Profile>('typed')
+export const untyped: Conversation = typed
+const show = (participant: Participant): string | null => participant.identity
+typed.on('participantJoined', show)
+typed.on('participantUpdated', ({ participant }) => show(participant))
+interface Shape { nick: string }
+declare const shaped: Participant<Shape>
+export const wide: Participant<unknown> = shaped
+
 // @ts-expect-error an identity is text
 createClient({ identity: 1 })
 `

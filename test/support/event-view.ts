@@ -2,11 +2,23 @@ import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
 import type * as Y from 'yjs'
 import type { Conversation } from '../../src/model/conversation.ts'
-import { CONVERSATION_REASONS } from '../../src/model/conversation-state.ts'
+import type { ConversationUpdateReason } from '../../src/model/conversation-state.ts'
 import type { Participant } from '../../src/model/participant.ts'
 import { PARTICIPANT_REASONS } from '../../src/schema/participant-entry.ts'
 
 type Values = Record<string, unknown>
+
+/** In the order in which they are told. */
+const CONVERSATION_REASONS: readonly ConversationUpdateReason[] = [
+  'attributes',
+  'createdBy',
+  'dateCreated',
+  'dateUpdated',
+  'friendlyName',
+  'lastReadMessageIndex',
+  'status',
+  'uniqueName',
+]
 
 const participantValues = (participant: Participant): Values => ({
   attributes: participant.attributes,
@@ -95,7 +107,9 @@ export class EventView {
       'participantJoined',
       hear('participantJoined', (participant: Participant) => {
         expect(this.#participants.has(participant), 'joined twice').toBe(false)
-        this.#participants.set(participant, participantValues(participant))
+        // Of these they are told afterwards.
+        const values = { ...participantValues(participant), isOnline: false, isTyping: false }
+        this.#participants.set(participant, values)
       }),
     )
     conversation.on(

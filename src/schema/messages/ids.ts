@@ -3,7 +3,7 @@ import type { Writer } from '../horizon.ts'
 /** Messages of a conversation lie in pages of so many, by index. Measured best between 500 and 2,000. */
 export const PAGE_SIZE = 1000
 
-/** Names a message for good, before and after it has its index: its writer's `counter`-th, the first is 1. */
+/** Names a message for good, before and after it has its index: the `counter`-th entry of its writer, from 1. */
 export interface MessageId {
   readonly writer: Writer
   readonly counter: number

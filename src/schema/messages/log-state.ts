@@ -15,21 +15,30 @@ export interface LogState {
   readonly count: number
   /** How far each writer's messages are in the log, by their counter. */
   readonly done: Counts
+  /** How many messages of each writer are in the log. */
+  readonly sent: Counts
   /** No message in the log has a greater one. */
   readonly lamport: number
   /** When the last message was written, in ms since 1970; 0 = there is none. */
   readonly lastTime: number
 }
 
-export const EMPTY_LOG: LogState = { count: 0, done: NO_COUNTS, lamport: 0, lastTime: 0 }
+export const EMPTY_LOG: LogState = {
+  count: 0,
+  done: NO_COUNTS,
+  sent: NO_COUNTS,
+  lamport: 0,
+  lastTime: 0,
+}
 
-/** `varUint(count) varUint(lamport) varUint(lastTime) counts(done)` */
-export function encodeLogState({ count, lamport, lastTime, done }: LogState): Uint8Array {
+/** `varUint(count) varUint(lamport) varUint(lastTime) counts(done) counts(sent)` */
+export function encodeLogState({ count, lamport, lastTime, done, sent }: LogState): Uint8Array {
   return encoding.encode(encoder => {
     for (const n of [count, lamport, Math.max(0, Math.round(lastTime))]) {
       encoding.writeVarUint(encoder, n)
     }
     writeCounts(encoder, done)
+    writeCounts(encoder, sent)
   })
 }
 
@@ -43,7 +52,7 @@ export function decodeLogState(stored: unknown): LogState | undefined {
       number,
       number,
     ]
-    return { count, lamport, lastTime, done: readCounts(decoder) }
+    return { count, lamport, lastTime, done: readCounts(decoder), sent: readCounts(decoder) }
   } catch {
     return undefined
   }
@@ -53,6 +62,7 @@ export function joinLogState(a: LogState, b: LogState): LogState {
   return {
     count: Math.max(a.count, b.count),
     done: joinCounts(a.done, b.done),
+    sent: joinCounts(a.sent, b.sent),
     lamport: Math.max(a.lamport, b.lamport),
     lastTime: b.count > a.count ? b.lastTime : a.lastTime,
   }

@@ -99,15 +99,16 @@ export class OutboxDocument {
     ;(array as Y.Array<unknown>).push([encodeOutboxEntry(entry)])
   }
 
-  /** The number of this writer's next message. */
+  /**
+   * The counter of this writer's next entry. By all that was ever pushed, deleted or not: what the sequencer says of it
+   * may be yet to come.
+   */
   nextCounter(author: string): number {
     const array = this.#outboxes.get(slotKey(author, this.writer))
-    let newest = this.state.done.get(this.writer) ?? 0
-    for (const one of array instanceof Y.Array ? array.toArray() : []) {
-      const entry = decodeOutboxEntry(one)
-      if (entry?.kind === 'message') newest = Math.max(newest, entry.counter)
-    }
-    return newest + 1
+    let counter = 1
+    if (!(array instanceof Y.Array)) return counter
+    for (let item = array._start; item; item = item.right) counter += item.length
+    return counter
   }
 
   /** The sequencer's: the log has come this far, and these are in it. One transaction. */

@@ -61,10 +61,12 @@ export function stateAfter(state: LogState, entries: readonly LogEntry[]): LogSt
   const last = added.at(-1)
   if (!last) return state
   const done = new Map(state.done)
+  const sent = new Map(state.sent)
   for (const { writer, counter } of added) {
     done.set(writer, Math.max(counter, done.get(writer) ?? 0))
+    sent.set(writer, (sent.get(writer) ?? 0) + 1)
   }
-  return { ...state, count: last.index + 1, done, lastTime: last.time }
+  return { ...state, count: last.index + 1, done, sent, lastTime: last.time }
 }
 
 function byOrder(a: Pending, b: Pending): number {

@@ -1,3 +1,4 @@
+import type { IdleWriter } from '../provider.ts'
 import { storageError } from './failure.ts'
 
 /** The format of y-indexeddb: one database per document, one Yjs update (v1) per row of `updates`. */
@@ -65,6 +66,38 @@ export function setAside(db: IDBDatabase, rows: Map<IDBValidKey, unknown>): Prom
       store?.delete(key)
     }
   })
+}
+
+const writerPrefix = 'y-conversations/writer/'
+
+/** Told to the browser when it returns. */
+export function putWriter(db: IDBDatabase, writer: IdleWriter): Promise<void> {
+  return write(db, [custom], ([store]) => {
+    // A key for each, so that nothing has to be read before: a page that goes away hears no answer.
+    store?.put(writer, writerPrefix + writer.clientId)
+  })
+}
+
+/** Resolves to the first writer of an owner when it is deleted, on the disk itself. */
+export function takeWriter(db: IDBDatabase, owner: string): Promise<IdleWriter | undefined> {
+  return new Promise((resolve, reject) => {
+    // Otherwise it might be there again after a power cut, though others have seen what was written under it since.
+    const transaction = db.transaction(custom, 'readwrite', { durability: 'strict' })
+    const store = transaction.objectStore(custom)
+    let taken: IdleWriter | undefined
+    transaction.oncomplete = () => resolve(taken)
+    transaction.onabort = () => reject(transaction.error)
+    const request = store.getAll(IDBKeyRange.bound(writerPrefix, `${writerPrefix}~`))
+    request.onsuccess = () => {
+      taken = request.result.find(kept => isWriterOf(kept, owner))
+      if (taken) store.delete(writerPrefix + taken.clientId)
+    }
+  })
+}
+
+function isWriterOf(kept: unknown, owner: string): kept is IdleWriter {
+  const writer = (kept ?? {}) as Partial<IdleWriter>
+  return writer.owner === owner && [writer.clientId, writer.clock].every(Number.isInteger)
 }
 
 /** Resolves when the transaction is complete, that is durable, and rejects with what aborted it. */

@@ -1,6 +1,8 @@
 import { ConversationsError, type StorageFailure } from '../../base/errors.ts'
 
-const messages: Record<StorageFailure, string> = {
+type Failure = Exclude<StorageFailure, 'copied'>
+
+const messages: Record<Failure, string> = {
   unavailable: 'There is no storage here: changes stay in memory',
   'open-failed': 'The database cannot be opened: changes stay in memory until it can',
   blocked: 'Another tab keeps the database from being opened: close it',
@@ -12,7 +14,7 @@ const messages: Record<StorageFailure, string> = {
   closed: 'The database was closed or deleted: the next change opens it again',
 }
 
-export function storageError(reason: StorageFailure, cause?: unknown): ConversationsError {
+export function storageError(reason: Failure, cause?: unknown): ConversationsError {
   return new ConversationsError('storage', messages[reason], { reason, cause })
 }
 
@@ -22,7 +24,7 @@ export function failureOf(cause: unknown, isOpening: boolean): ConversationsErro
   return storageError(reasonOf(String(cause), isOpening), cause)
 }
 
-function reasonOf(text: string, isOpening: boolean): StorageFailure {
+function reasonOf(text: string, isOpening: boolean): Failure {
   if (/^Quota/.test(text)) return 'quota'
   if (!isOpening) return /^InvalidState/.test(text) ? 'closed' : 'aborted'
   // No `indexedDB` at all, an opaque origin, and what Chromium says when the user blocks site data.

@@ -1,5 +1,5 @@
 import * as Y from 'yjs'
-import type { PersistenceHandle, ProviderContext } from '../provider.ts'
+import type { IdleWriters, PersistenceHandle, ProviderContext } from '../provider.ts'
 import { applyRows, type CorruptRow } from './apply-rows.ts'
 import { Connection } from './connection.ts'
 import { addRow, readRows, setAside } from './database.ts'
@@ -7,6 +7,7 @@ import { storageError } from './failure.ts'
 import { inTime } from './in-time.ts'
 import { firstTabDelayMs, otherTabDelayMs, type Settings } from './settings.ts'
 import { Siblings } from './siblings.ts'
+import { StoredWriters } from './stored-writers.ts'
 import { Unsaved } from './unsaved.ts'
 
 /*
@@ -21,6 +22,7 @@ import { Unsaved } from './unsaved.ts'
  */
 export class StoredDocument implements PersistenceHandle {
   readonly whenLoaded: Promise<void>
+  readonly writers: IdleWriters
   readonly #doc: Y.Doc
   readonly #settings: Settings
   readonly #connection: Connection
@@ -48,6 +50,7 @@ export class StoredDocument implements PersistenceHandle {
       onRetry: () => (this.#isLoaded ? this.#store() : void this.#connection.open()),
       onError,
     })
+    this.writers = new StoredWriters(this.#connection, settings, this.#writes, () => this.#isLoaded)
     if (doc.store.clients.size > 0) this.#unsaved.addWhole()
     doc.on('update', this.#onUpdate)
     doc.on('destroy', this.#onDestroy)

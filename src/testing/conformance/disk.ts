@@ -10,6 +10,8 @@ export interface PersistenceSetup<Storage> {
   persistence(storage: Storage): Persistence
   /** Turns on the checks on growth: how many rows are stored of a document. */
   countRows?(storage: Storage, name: string): number | Promise<number>
+  /** Turns on the checks on client ids that sessions leave to later ones. */
+  hasWriters?: boolean
   /** Turns on the checks on trouble: from now on every write fails. */
   failWrites?(storage: Storage): void | Promise<void>
   /** Turns on the check on recovery, together with `failWrites`: from now on writes work again. */
@@ -22,7 +24,7 @@ export type StoredDevice = Device & { handle: PersistenceHandle }
 /** The restarts of one device, in one test. */
 export class Disk<Storage> {
   readonly #setup: PersistenceSetup<Storage>
-  readonly #storage: Storage
+  #storage: Storage
   readonly #devices: StoredDevice[] = []
   isTroubled = false
 
@@ -59,12 +61,22 @@ export class Disk<Storage> {
     await this.#setup.mendWrites?.(this.#storage)
   }
 
+  /** From now on devices have new storage, as after the old one was deleted. */
+  async loseStorage(): Promise<void> {
+    await this.#closeStorage()
+    this.#storage = await this.#setup.createStorage()
+  }
+
   verify(): void {
     const errors = this.#devices.flatMap(({ errors }) => errors.map(String))
     if (!this.isTroubled) assertEqual(errors, [], 'reported errors')
   }
 
   async close(): Promise<void> {
+    await this.#closeStorage()
+  }
+
+  async #closeStorage(): Promise<void> {
     for (const device of this.#devices) {
       await device.handle.destroy()
       device.destroy()

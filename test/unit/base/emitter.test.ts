@@ -131,6 +131,21 @@ describe('while an event is told', () => {
     expect(log).toHaveBeenCalledExactlyOnceWith(error)
   })
 
+  it('a listener that throws is reported on the console where what reports throws itself', () => {
+    const error = new Error('mine')
+    vi.stubGlobal('reportError', () => {
+      throw error
+    })
+    const log = vi.spyOn(console, 'error').mockImplementation(() => {})
+    emitter.on('ping', () => {
+      throw error
+    })
+    emitter.on('ping', a)
+    emitter.emit('ping', 1)
+    expect(calls).toEqual(['a1'])
+    expect(log).toHaveBeenCalledExactlyOnceWith(error)
+  })
+
   it('an error without listener throws nothing', () => {
     const errors = new Emitter<{ error: (error: Error) => void }>()
     expect(errors.emit('error', new Error('nobody listens'))).toBe(false)

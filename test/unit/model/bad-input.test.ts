@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createRequire } from 'node:module'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { Emitter } from '../../../src/base/emitter.ts'
 import { ConversationsError, type ErrorCode } from '../../../src/base/errors.ts'
@@ -246,29 +248,81 @@ describe('wrong types', () => {
     )
     expect(address).toBe('Argument 2 is expected to be a non-empty string, but got 5')
     await refused(() => conversation.addNonChatParticipant('+1', '+2', 1n as never))
-    await refused(() => conversation.addNonChatParticipant('+1', '+3', {}, 1n as never))
-    for (const email of [
-      { name: 5 },
-      { name: null },
-      { level: 'bcc' },
-      { name: huge },
-      { name: '\ud800' },
-    ]) {
-      await refused(() => conversation.addNonChatParticipant('a@x', 'b@x', {}, { email } as never))
+    const expected =
+      'Argument 4 is expected to be an optional { email?: { name?: string; level?: "to" | "cc" } }'
+    for (const address of ['b@x', '+3']) {
+      for (const [options, text] of [
+        [1n, '1'],
+        [5, '5'],
+        ['x', '"x"'],
+        [null, 'null'],
+        [[], 'instance of Array'],
+        ...[7, null, 'x', [], { name: 5 }, { name: null }, { level: 'bcc' }, { level: null }].map(
+          email => [{ email }, 'object'] as const,
+        ),
+      ]) {
+        const error = await refused(() =>
+          conversation.addNonChatParticipant('+1', address, {}, options as never),
+        )
+        expect(error).toMatchObject({
+          code: 'invalid-argument',
+          message: `${expected}, but got ${text}`,
+        })
+      }
     }
-    for (const options of [
-      null,
-      5,
-      'x',
-      () => 1,
-      [],
-      { doc: {} },
-      { doc: 5 },
-      { doc: new Map() },
-    ]) {
+    for (const name of [huge, '\ud800']) {
+      await refused(() => conversation.addNonChatParticipant('a@x', 'b@x', {}, { email: { name } }))
+    }
+    for (const [i, args] of [
+      ['whatsapp:', '+1'],
+      ['+1', 'whatsapp:'],
+    ].entries()) {
+      const { message } = await refused(() =>
+        conversation.addNonChatParticipant(...(args as [string, string])),
+      )
+      expect(message).toBe(
+        `Argument ${i + 1} is expected to be an address behind "whatsapp:", but got "whatsapp:"`,
+      )
+    }
+    for (const options of [null, 5, 'x', () => 1, []]) {
       const name = `other ${String(JSON.stringify(options))}`
       await refused(() => client.openConversation(name, options as never))
     }
+  })
+
+  it('of an own document and awareness are refused, and so are those that do not belong together', async () => {
+    const doc = new Y.Doc()
+    const awareness = new Awareness(doc)
+    const other = new Awareness(new Y.Doc())
+    const count = Object.assign(new Map(), { doc })
+    for (const options of [
+      ...[null, {}, 5, 'x', new Map(), awareness].map(wrong => ({ doc: wrong })),
+      ...[null, {}, 5, 'x', doc, count, other].map(wrong => ({ doc, awareness: wrong })),
+      ...[null, {}, 5, 'x', doc, { getLocalState() {} }].map(wrong => ({ awareness: wrong })),
+    ]) {
+      expect(await refused(() => client.openConversation('other', options as never))).toMatchObject(
+        {
+          code: 'invalid-argument',
+          message: 'doc must be a Y.Doc, and awareness an Awareness of it',
+        },
+      )
+    }
+    const room = await client.openConversation('other', { awareness })
+    await room.join()
+    expect(doc.getMap(ROOTS.participants).size).toBe(1)
+    await room.close()
+    awareness.destroy()
+    other.destroy()
+  })
+
+  it('of a document from another copy of Yjs have an error of their own', async () => {
+    const warning = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const other = createRequire(import.meta.url)('yjs') as typeof Y
+    warning.mockRestore()
+    expect(other.Doc).not.toBe(Y.Doc)
+    const doc = new other.Doc()
+    const error = await refused(() => client.openConversation('other', { doc }))
+    expect(error).toMatchObject({ code: 'duplicate-yjs' })
   })
 
   it('as too many arguments are refused', async () => {
@@ -576,6 +630,18 @@ describe('after the end', () => {
     await expect(opening).rejects.toMatchObject({ code: 'closed' })
   })
 
+  it('that comes while it connects for the first time refuses it, and says nothing of this user', async () => {
+    const awareness = new Awareness(new Y.Doc())
+    awareness.setLocalState(null)
+    const second = new Device(device.network, { identity: 'bob' })
+    second.client.on('connectionStatusChanged', () => void second.client.close())
+    await expect(second.client.openConversation('other', { awareness })).rejects.toMatchObject({
+      code: 'closed',
+    })
+    expect(awareness.getLocalState()).toBe(null)
+    awareness.destroy()
+  })
+
   it('waits for what was begun before, however often it is asked for', async () => {
     const first = conversation.close()
     const second = conversation.close()
@@ -635,6 +701,22 @@ describe('a client', () => {
       )
       expect(() => createClient(options as never)).toThrow(ConversationsError)
     }
+  })
+
+  it('is refused with timings by which others would see typing flicker', async () => {
+    for (const timings of [
+      { typingWindowMs: 6000 },
+      { typingTimeoutMs: 5000 },
+      { typingWindowMs: 300, typingTimeoutMs: 200 },
+    ]) {
+      expect(() => createClient({ identity: 'a', ...timings })).toThrow(
+        expect.objectContaining({
+          code: 'invalid-argument',
+          message: 'typingWindowMs must be less than typingTimeoutMs',
+        }),
+      )
+    }
+    await createClient({ identity: 'a', typingWindowMs: 0, typingTimeoutMs: 1 }).close()
   })
 
   it('keeps its limits where an app gives undefined for one', async () => {

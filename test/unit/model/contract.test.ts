@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { Client } from '../../../src/client/client.ts'
 import { Conversation } from '../../../src/model/conversation.ts'
@@ -303,6 +304,38 @@ describe('a client', () => {
     expect(a).toBe(b)
   })
 
+  it('gives it with the options it was opened with, and refuses others', async () => {
+    const doc = new Y.Doc()
+    const awareness = new Awareness(doc)
+    const participantAttributes = {
+      '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) },
+    } as const
+    const options = { awareness, participantAttributes }
+    const open = (given: object) => client.openConversation('own', given)
+    const [own, same] = await Promise.all([open(options), open(options)])
+    for (const fine of [{}, { doc: undefined }, { doc }, { awareness }, { ...options, doc }]) {
+      expect(await open(fine)).toBe(own)
+    }
+    expect(same).toBe(own)
+    const otherDoc = new Y.Doc()
+    for (const [key, other] of [
+      ['doc', { doc: otherDoc }],
+      ['doc', { ...options, doc: undefined, awareness: new Awareness(otherDoc) }],
+      ['awareness', { awareness: new Awareness(doc) }],
+      ['participantAttributes', { participantAttributes: { ...participantAttributes } }],
+    ] as const) {
+      await expect(open(other)).rejects.toMatchObject({
+        code: 'invalid-argument',
+        message: `The conversation is open with another ${key}; close it first`,
+      })
+    }
+    await expect(client.openConversation('room', { doc })).rejects.toThrow('another doc')
+    await own.close()
+    expect(await open({ doc: otherDoc })).not.toBe(own)
+    doc.destroy()
+    otherDoc.destroy()
+  })
+
   it('tells of all its conversations', async () => {
     const second = await client.openConversation('second')
     const heard: unknown[] = []
@@ -331,6 +364,22 @@ describe('a client', () => {
     expect(user.isOnline).toBe(false)
   })
 
+  it('knows its status before anybody is told of it', async () => {
+    await network.settle()
+    const seen: string[] = []
+    conversation.on('connectionStatusChanged', status =>
+      seen.push(`${status} ${client.connectionStatus}`),
+    )
+    client.on('connectionStatusChanged', status =>
+      seen.push(`${status} ${conversation.connectionStatus}`),
+    )
+    client.disconnect()
+    client.connect()
+    await network.settle()
+    const statuses = ['disconnected', 'connecting', 'connected'].map(one => `${one} ${one}`)
+    expect(seen).toEqual(statuses.flatMap(one => [one, one]))
+  })
+
   it('keeps nothing of a conversation that could not be opened, and can open it again', async () => {
     await network.settle()
     const doc = new Y.Doc()
@@ -343,6 +392,20 @@ describe('a client', () => {
     expect(client.connectionStatus).toBe('connected')
     await room.join()
     expect(room.status).toBe('joined')
+  })
+
+  it("leaves nothing behind on an app's own document", async () => {
+    const doc = new Y.Doc()
+    const listeners = () => {
+      const roots = [...doc.share.values()].flatMap(type => [...type._eH.l, ...type._dEH.l])
+      return [...doc._observers.values()].flatMap(set => [...set]).concat(roots)
+    }
+    const before = listeners()
+    const own = await client.openConversation('own', { doc })
+    await own.join()
+    expect(listeners()).not.toEqual(before)
+    await own.close()
+    expect(listeners()).toEqual(before)
   })
 
   it('resolves a write when it is durable, though it is visible at once', async () => {
@@ -382,6 +445,23 @@ describe('a client', () => {
     await new Promise(resolve => setImmediate(resolve))
     isFlushed()
     await closing
+  })
+
+  it('hands out updates that no listener can change for the others', async () => {
+    await conversation.join()
+    const updates: { updateReasons: string[] }[] = []
+    const hear = (update: { updateReasons: string[] }) => void updates.push(update)
+    ;(await me()).on('updated', hear)
+    conversation.on('updated', hear)
+    client.user.on('updated', hear)
+    await (await me()).updateAttributes({ a: 1 })
+    await conversation.updateFriendlyName('x')
+    await client.user.updateFriendlyName('x')
+    expect(updates).toHaveLength(3)
+    for (const update of updates) {
+      expect(() => update.updateReasons.pop()).toThrow(TypeError)
+      expect(() => Object.assign(update, { updateReasons: [] })).toThrow(TypeError)
+    }
   })
 
   it('has limits of its own for what it writes', async () => {

@@ -53,11 +53,29 @@ describe('a participant', () => {
     await laptop.device.close()
     await network.settle()
     expect(await isOnline(bob.conversation, 'alice')).toBe(false)
-    // They came online before bob's device knew them as a participant.
-    expect(bob.heard).toEqual(['alice off'])
+    expect(bob.heard).toEqual(['alice on', 'alice off'])
     await laptop.device.open()
     await network.settle()
-    expect(bob.heard).toEqual(['alice off', 'alice on'])
+    expect(bob.heard).toEqual(['alice on', 'alice off', 'alice on'])
+  })
+
+  it('who is here already when they join is told of as online, after they joined', async () => {
+    const bob = await join({ identity: 'bob' })
+    const alice = await join({ identity: 'alice' })
+    const heard: string[] = []
+    for (const { conversation } of [alice, bob]) {
+      for (const event of ['participantJoined', 'participantOnline', 'typingStarted'] as const)
+        conversation.on(event, ({ identity }) => heard.push(`${event} ${identity}`))
+    }
+    await alice.conversation.leave()
+    await alice.conversation.join()
+    await network.settle()
+    const story = ['participantJoined alice', 'participantOnline alice']
+    expect(heard).toEqual([...story, ...story])
+    heard.length = 0
+    await bob.conversation.add('carol')
+    await network.settle()
+    expect(heard).toEqual(['participantJoined carol', 'participantJoined carol'])
   })
 
   it('that crashed is offline when awareness gives them up', async () => {
@@ -70,7 +88,7 @@ describe('a participant', () => {
     // As y-protocols does after 30 s of silence.
     removeAwarenessStates(bob.device.awareness('room'), [clientID], 'timeout')
     expect(await isOnline(bob.conversation, 'alice')).toBe(false)
-    expect(bob.heard).toEqual(['alice off'])
+    expect(bob.heard).toEqual(['alice on', 'alice off'])
   })
 
   it('is not offline for a moment when only our own connection was', async () => {
@@ -245,6 +263,20 @@ describe('the devices of everybody', () => {
     peers.update(1, { identity: 'a', typing: 2 })
     peers.lose(1, false)
     expect(heard.slice(-4)).toEqual(['a on', 'a types', 'a ended', 'a off'])
+  })
+
+  it('are lost also if our own connection goes while somebody is told that they are here', () => {
+    const clock = new FakeClock()
+    const peers: Peers = new Peers({
+      clock,
+      typingTimeoutMs: 6000,
+      graceMs: 10_000,
+      onPresence: (_, isHere) => isHere && peers.lose(1, true),
+      onTyping: () => {},
+    })
+    peers.update(1, { identity: 'a' })
+    clock.advance(10_000)
+    expect(peers.isOnline('a')).toBe(false)
   })
 
   it('leave no timers behind', () => {

@@ -192,6 +192,21 @@ describe('the order of things', () => {
 })
 
 describe('connecting', () => {
+  it("leaves nothing behind on an app's own document, and hears of its end", async () => {
+    const doc = new Y.Doc()
+    const listeners = () => [...doc._observers.values()].flatMap(set => [...set])
+    const before = listeners()
+    const { session } = open({ doc })
+    expect(listeners()).not.toEqual(before)
+    await session.destroy()
+    expect(listeners()).toEqual(before)
+
+    const { awareness } = open({ doc }).session
+    awareness.setLocalState({ x: 1 })
+    doc.destroy()
+    expect(awareness.getLocalState()).toBe(null)
+  })
+
   it('does not connect while nobody wants it, except tabs', () => {
     const log: string[] = []
     const tabs: string[] = []

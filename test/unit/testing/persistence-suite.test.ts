@@ -1,13 +1,21 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import * as Y from 'yjs'
-import type { Persistence } from '../../../src/sync/provider.ts'
+import type { IdleWriter, Persistence } from '../../../src/sync/provider.ts'
 import { describePersistence, memoryPersistence } from '../../../src/testing/index.ts'
 import { collect } from './collect.ts'
 
 afterEach(() => vi.unstubAllGlobals())
 
+interface Idle {
+  name: string
+  writer: IdleWriter
+}
+
+const elsewhere: Idle[] = []
+
 interface Disk {
   rowsByName: Map<string, Uint8Array[]>
+  idle: Idle[]
   isBroken: boolean
 }
 
@@ -65,17 +73,46 @@ function simplePersistence(disk: Disk, flaw?: string): Persistence {
       isLoaded = true
     }
 
+    const idle = flaw === 'keeps client ids elsewhere' ? elsewhere : disk.idle
+    const left: IdleWriter[] = []
+    const keepLeft = () => idle.push(...left.splice(0).map(writer => ({ name, writer })))
+
+    async function take(owner: string): Promise<IdleWriter | undefined> {
+      if (flaw === 'invents a client id') return { clientId: 5, clock: 5, owner }
+      if (!isLoaded && flaw !== 'hasty') return undefined
+      if (disk.isBroken && flaw !== 'hands out what stays') return undefined
+      const index = idle.findIndex(
+        one =>
+          (one.name === name || flaw === 'one heap of client ids') &&
+          (one.writer.owner === owner || flaw === 'blind to owners'),
+      )
+      if (index < 0) return undefined
+      const { writer } = idle[index] as Idle
+      if (flaw === 'slow to take away') await new Promise(resolve => setImmediate(resolve))
+      if (flaw === 'takes all') idle.length = 0
+      if (flaw !== 'lends') idle.splice(index, 1)
+      return writer
+    }
+
     doc.on('update', onUpdate)
     const whenLoaded = load()
     return {
+      writers: {
+        take,
+        put(writer) {
+          if (!disk.isBroken && flaw !== 'forgets client ids') left.push(writer)
+        },
+      },
       whenLoaded,
       async flush() {
         if (isOver && flaw === 'once only') throw new Error('closed')
         if (flaw !== 'commits at destroy only') commit()
+        if (flaw !== 'keeps client ids at destroy only') keepLeft()
       },
       async destroy() {
         if (isOver && flaw === 'once only') throw new Error('closed')
         isOver = true
+        keepLeft()
         const isHasty = flaw === 'ends without what it has not loaded' && !isLoaded
         if (!isHasty && flaw !== 'commits at flush only') commit()
         if (flaw !== 'never ends') doc.off('update', onUpdate)
@@ -89,8 +126,9 @@ function suite(persistence: (disk: Disk) => Persistence) {
     describePersistence(
       'a persistence',
       {
-        createStorage: (): Disk => ({ rowsByName: new Map(), isBroken: false }),
+        createStorage: (): Disk => ({ rowsByName: new Map(), idle: [], isBroken: false }),
         persistence,
+        hasWriters: true,
         countRows: ({ rowsByName }, name) => rowsByName.get(name)?.length ?? 0,
         failWrites(disk) {
           disk.isBroken = true
@@ -132,6 +170,17 @@ const noticed = [
   ['reports writes that fail, and lets the document live on', 'throws into the document'],
   ['reports writes that fail, and lets the document live on', 'wrong code'],
   ['stores what it could not, once it can again', 'forgets what failed'],
+  ['has no client id where no session left one', 'invents a client id'],
+  ['hands a client id that a session left to a later one', 'forgets client ids'],
+  ['keeps a client id that was left once flush has resolved', 'keeps client ids at destroy only'],
+  ['hands a client id to one of two tabs only', 'slow to take away'],
+  ['hands two client ids to two tabs', 'takes all'],
+  ['never hands a client id again that a crashed session held', 'lends'],
+  ['hands nobody the client id of somebody else', 'blind to owners'],
+  ['keeps the client ids of two documents apart', 'one heap of client ids'],
+  ['loses its client ids with the storage', 'keeps client ids elsewhere'],
+  ['hands out nothing before it has loaded', 'hasty'],
+  ['hands out no client id that it cannot take away', 'hands out what stays'],
 ] as const
 
 test.each(noticed)('the check "%s" notices: %s', async (title, flaw) => {
@@ -151,7 +200,7 @@ test('checks for which the setup gives no means are left out', () => {
       framework,
     ),
   )
-  expect(few.size).toBe(checks.length - 4)
+  expect(few.size).toBe(checks.length - 15)
 })
 
 test('an error that is reported without need fails the check', async () => {
