@@ -33,6 +33,21 @@ export function writeCounts(encoder: encoding.Encoder, counts: Counts): void {
   }
 }
 
+/** Counts as one value. */
+export function encodeCounts(counts: Counts): Uint8Array {
+  return encoding.encode(encoder => writeCounts(encoder, counts))
+}
+
+/** Total: undefined for whatever are none. */
+export function decodeCounts(stored: unknown): Counts | undefined {
+  if (!(stored instanceof Uint8Array)) return undefined
+  try {
+    return readCounts(decoding.createDecoder(stored))
+  } catch {
+    return undefined
+  }
+}
+
 /** @throws where the bytes end; so a forged size cannot make this run long */
 export function readCounts(decoder: decoding.Decoder): Counts {
   const counts = new Map<number, number>()

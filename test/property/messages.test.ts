@@ -8,6 +8,7 @@ import {
   type Horizon,
   join,
   lastReadIndex,
+  type Reach,
   rewind,
   UNREAD,
 } from '../../src/schema/horizon.ts'
@@ -19,6 +20,7 @@ import { PageDocument } from '../../src/schema/messages/page-document.ts'
 import { isRead, reachOf } from '../../src/schema/messages/reading.ts'
 import { greatestLamport } from '../../src/schema/messages/sequence.ts'
 import { Sequencer } from '../../src/schema/messages/sequencer.ts'
+import { countUnread, othersUpTo, removedMessages } from '../../src/schema/messages/unread.ts'
 import { runs } from '../support/runs.ts'
 
 /*
@@ -149,7 +151,7 @@ class Device {
     if (entries.length === 0) return
     const place = pick % entries.length
     const { horizon } = this.reader
-    const reach = reachOf(view, place)
+    const reach = this.#withOthers(reachOf(view, place))
     const moved = advance(horizon, reach, 1)
     // Where the tail may not be told, pending messages stay unread.
     const covered = entries.filter(
@@ -168,7 +170,18 @@ class Device {
     if (index > (lastReadIndex(horizon) ?? -1)) return
     const kept = log.filter(entry => entry.index <= index).map(messageKey)
     this.reader.history.rewind(kept, this.reader)
-    this.reader.horizon = rewind(horizon, this.outbox.writer, { index }, 1)
+    this.reader.horizon = rewind(horizon, this.outbox.writer, this.#withOthers({ index }), 1)
+  }
+
+  /** As a device does that has the page; every fifth index as one that has not. */
+  #withOthers(reach: Reach): Reach {
+    if (reach.index % 5 === 4) return reach
+    const page = this.page(pageOf(Math.max(0, reach.index), PAGE_SIZE))
+    const others = othersUpTo(reach.index, this.author, this.outbox.authors(), {
+      entries: page.entries(),
+      sentBefore: page.sentBefore,
+    })
+    return others === undefined ? reach : { ...reach, others }
   }
 
   send(): MessageId {
@@ -337,9 +350,13 @@ class Witness {
   }
 }
 
+/** How often the unread messages could be counted without a page. */
+let blindCounts = 0
+
 /** Every message is read exactly by those who saw it and read on, wherever it was then and is now. */
 function checkReading(device: Device): void {
-  const { log, pending } = device.logView()
+  const view = device.logView()
+  const { log, pending, isComplete } = view
   const { horizon, history } = device.reader
   for (const entry of [...log, ...pending]) {
     const key = messageKey(entry)
@@ -349,6 +366,26 @@ function checkReading(device: Device): void {
     if (isBehind && expected) continue
     expect(isRead(horizon, entry, log.includes(entry)), `${key} is read`).toBe(expected)
   }
+  if (!isComplete) return
+  const { author: reader, outbox } = device
+  const unread = [...log, ...pending].filter(
+    entry =>
+      entry.content !== null &&
+      entry.author !== reader &&
+      !isRead(horizon, entry, log.includes(entry)),
+  )
+  const known = {
+    horizon,
+    reader,
+    authors: outbox.authors(),
+    state: outbox.state,
+    removed: removedMessages(outbox.removed(), outbox.outboxes(), outbox.state),
+  }
+  expect(countUnread({ ...known, view })).toBe(unread.length)
+  // Without any page, the same where it can be told at all.
+  const blind = countUnread({ ...known, view: { log: [], pending, isComplete: false } })
+  if (log.length === outbox.state.count) expect(blind ?? unread.length).toBe(unread.length)
+  if (blind !== undefined) blindCounts++
 }
 
 async function live(actions: Action[]): Promise<void> {
@@ -446,5 +483,6 @@ describe('messages', () => {
       fc.asyncProperty(fc.array(action, { minLength: 8, maxLength: 60, size: 'max' }), live),
       runs(250),
     )
+    expect(blindCounts).toBeGreaterThan(1000)
   })
 })

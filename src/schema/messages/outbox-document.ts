@@ -9,7 +9,7 @@ import {
   joinLogState,
   type LogState,
 } from './log-state.ts'
-import { decodeOutboxEntry, encodeOutboxEntry, type OutboxEntry } from './outbox-entry.ts'
+import { decodeOutboxEntry, encodeOutboxEntry, isCount, type OutboxEntry } from './outbox-entry.ts'
 
 /** The roots of the document of what is not in the log yet. */
 export const OUTBOX_ROOTS = {
@@ -20,6 +20,8 @@ export const OUTBOX_ROOTS = {
    * tombstone for each write.
    */
   log: 'log',
+  /** Of removed messages, by index: the writer. Written by the sequencer. */
+  removed: 'removed',
 } as const
 
 const STATE = 'state'
@@ -43,6 +45,7 @@ export class OutboxDocument {
   readonly #doc: Y.Doc
   readonly #outboxes: Y.Map<unknown>
   readonly #log: Y.Map<unknown>
+  readonly #removed: Y.Map<unknown>
   #state = EMPTY_LOG
 
   /** @throws {ConversationsError} `invalid-argument` if a root of the document is of another type */
@@ -50,6 +53,7 @@ export class OutboxDocument {
     this.#doc = doc
     this.#outboxes = rootMap(doc, OUTBOX_ROOTS.outbox)
     this.#log = rootMap(doc, OUTBOX_ROOTS.log)
+    this.#removed = rootMap(doc, OUTBOX_ROOTS.removed)
   }
 
   get writer(): Writer {
@@ -63,6 +67,26 @@ export class OutboxDocument {
       if (state) this.#state = joinLogState(this.#state, state)
     }
     return this.#state
+  }
+
+  /** Which messages were removed from the log, with their writers. */
+  removed(): { index: number; writer: Writer }[] {
+    const found: { index: number; writer: Writer }[] = []
+    for (const [key, writer] of this.#removed.entries()) {
+      const index = Number(key)
+      if (isCount(index) && String(index) === key && isCount(writer)) found.push({ index, writer })
+    }
+    return found
+  }
+
+  /** Who writes under which client id: everybody who ever wrote keeps their outbox. */
+  authors(): Map<Writer, string> {
+    const authors = new Map<Writer, string>()
+    for (const key of this.#outboxes.keys()) {
+      const slot = parseSlotKey(key)
+      if (slot) authors.set(slot.number, slot.owner)
+    }
+    return authors
   }
 
   /** Calls back after every transaction that changed something here; returns how to end that. */
@@ -112,11 +136,18 @@ export class OutboxDocument {
   }
 
   /** The sequencer's: the log has come this far, and these are in it. One transaction. */
-  acknowledge(state: LogState, handled: ReadonlySet<OutboxItem['stored']>): void {
+  acknowledge(
+    state: LogState,
+    handled: ReadonlySet<OutboxItem['stored']>,
+    removed: readonly { index: number; writer: Writer }[],
+  ): void {
     this.#doc.transact(() => {
       const key = slotKey(STATE, this.writer)
       this.#log.set(key, encodeLogState(joinLogState(this.state, state)))
       for (const other of this.#log.keys()) if (other !== key) this.#log.delete(other)
+      for (const { index, writer } of removed) {
+        if (!this.#removed.has(String(index))) this.#removed.set(String(index), writer)
+      }
       for (const array of this.#outboxes.values()) {
         // Never the array itself: what its writer pushes at the same time would be lost with it.
         if (array instanceof Y.Array) deleteItems(array, handled)

@@ -1,20 +1,29 @@
 import type * as Y from 'yjs'
-import { assertSameYjs } from '../root-map.ts'
+import { type Counts, decodeCounts, encodeCounts } from '../counts.ts'
+import { rootMap } from '../root-map.ts'
 import { type MessageId, messageKey } from './ids.ts'
 import { decodeLogEntry, encodeLogEntry, type LogEntry } from './log-entry.ts'
 
-/** The root of a page: an array of entries by index. Written by the sequencer only. */
-export const PAGE_ROOT = 'log'
+/** The roots of a page. Written by the sequencer only. */
+export const PAGE_ROOTS = {
+  /** Array of entries by index. */
+  log: 'log',
+  /** Under `sent`: how many messages of each writer lie on the pages before. */
+  before: 'before',
+} as const
+
+const SENT = 'sent'
 
 /** One page of the log. */
 export class PageDocument {
   readonly #doc: Y.Doc
   readonly #log: Y.Array<unknown>
+  readonly #before: Y.Map<unknown>
 
   constructor(doc: Y.Doc) {
-    assertSameYjs(doc)
+    this.#before = rootMap(doc, PAGE_ROOTS.before)
     this.#doc = doc
-    this.#log = doc.getArray(PAGE_ROOT)
+    this.#log = doc.getArray(PAGE_ROOTS.log)
   }
 
   observe(onChange: () => void): () => void {
@@ -35,9 +44,19 @@ export class PageDocument {
     return [...byIndex.values()].sort((a, b) => a.index - b.index)
   }
 
+  /** How many messages of each writer lie on the pages before; undefined where it has not come here. */
+  get sentBefore(): Counts | undefined {
+    return decodeCounts(this.#before.get(SENT))
+  }
+
   /** The sequencer's: what comes after, and what takes the place of an entry with the same index. One transaction. */
-  write(appended: readonly LogEntry[], changed: ReadonlyMap<number, LogEntry>): void {
+  write(
+    appended: readonly LogEntry[],
+    changed: ReadonlyMap<number, LogEntry>,
+    sentBefore: Counts,
+  ): void {
     this.#doc.transact(() => {
+      if (this.#log.length === 0) this.#before.set(SENT, encodeCounts(sentBefore))
       for (let at = 0; changed.size > 0 && at < this.#log.length; at++) {
         const next = changed.get(decodeLogEntry(this.#log.get(at))?.index ?? -1)
         if (!next) continue

@@ -58,7 +58,7 @@ export class Sequencer {
     const outboxes = outbox.outboxes()
     if (outboxes.length === 0) return
     const state = await this.#catchUp(outbox.state)
-    const batch = new Batch(this.#context, sequence(pendingMessages(outboxes, state), state))
+    const batch = new Batch(this.#context, state, sequence(pendingMessages(outboxes, state), state))
     const next = { ...stateAfter(state, batch.appended), lamport: greatestLamport(outboxes, state) }
     const handled = new Set<unknown>()
     for (const { author, items } of outboxes) {
@@ -69,7 +69,7 @@ export class Sequencer {
     }
     if (handled.size === 0) return
     await batch.write()
-    outbox.acknowledge(next, handled)
+    outbox.acknowledge(next, handled, batch.removed)
     await this.#context.flush()
   }
 
@@ -96,11 +96,16 @@ export class Sequencer {
 /** What one step writes to the pages. */
 class Batch {
   readonly #context: SequencerContext
+  readonly #state: LogState
   readonly appended: LogEntry[]
+  /** Removed by a command, whether they were removed before or not. */
+  readonly removed: LogEntry[] = []
   readonly #changed = new Map<number, LogEntry>()
 
-  constructor(context: SequencerContext, appended: LogEntry[]) {
+  /** @param state before the messages are appended */
+  constructor(context: SequencerContext, state: LogState, appended: LogEntry[]) {
     this.#context = context
+    this.#state = state
     this.appended = appended
   }
 
@@ -109,13 +114,12 @@ class Batch {
     const { target } = command
     if (target.counter > (done.get(target.writer) ?? 0)) return false
     const at = this.appended.findIndex(entry => sameMessage(entry, target))
-    const known = this.appended[at]
-    if (known) {
-      this.appended[at] = applyCommand(known, command, by)
-      return true
-    }
-    const found = await this.#find(command, this.#pageOf(count))
-    if (found) this.#changed.set(found.index, applyCommand(found, command, by))
+    const found = this.appended[at] ?? (await this.#find(command, this.#pageOf(count)))
+    if (!found) return true
+    const next = applyCommand(found, command, by)
+    if (at >= 0) this.appended[at] = next
+    else this.#changed.set(next.index, next)
+    if (command.kind === 'remove') this.removed.push(next)
     return true
   }
 
@@ -125,7 +129,9 @@ class Batch {
       const { page, flush } = await this.#context.openPage(number)
       const isHere = ({ index }: LogEntry) => this.#pageOf(index) === number
       const changed = [...this.#changed].filter(([, entry]) => isHere(entry))
-      page.write(this.appended.filter(isHere), new Map(changed))
+      const before = this.appended.filter(({ index }) => this.#pageOf(index) < number)
+      const { sent } = stateAfter(this.#state, before)
+      page.write(this.appended.filter(isHere), new Map(changed), sent)
       await flush()
     }
   }
