@@ -477,11 +477,48 @@ async function live(actions: Action[]): Promise<void> {
   }
 }
 
+/** Lives that rules were found wanting with. */
+const EXAMPLES: Action[][] = [
+  // A reaction to a message comes before the message.
+  [
+    { kind: 'send', device: 1 },
+    { kind: 'sync', device: 1, other: 0, channels: -1 },
+    { kind: 'react', device: 0, pick: 0 },
+    { kind: 'leak', device: 0 },
+    { kind: 'run', crashAt: 8, device: 2, at: 8 },
+  ],
+  // The log comes before what tells which client ids in it are one's own.
+  [
+    { kind: 'send', device: 2 },
+    { kind: 'sync', device: 2, other: DEVICES, channels: -1 },
+    { kind: 'run', crashAt: 3, device: 0, at: 4 },
+    { kind: 'sync', device: 0, other: DEVICES, channels: -2 },
+    { kind: 'send', device: 3 },
+    { kind: 'run', crashAt: 0, device: 0, at: 1 },
+    { kind: 'send', device: 0 },
+    { kind: 'read', device: 0, pick: 0 },
+    { kind: 'sync', device: 0, other: DEVICES, channels: -1 },
+  ],
+  // A message is removed before it is known to be in the log.
+  [
+    { kind: 'send', device: 1 },
+    { kind: 'sync', device: 1, other: DEVICES, channels: -1 },
+    { kind: 'run', crashAt: 4, device: 0, at: 4 },
+    { kind: 'sync', device: 1, other: 3, channels: -1 },
+    { kind: 'remove', device: 3, pick: 0 },
+    { kind: 'sync', device: 3, other: 0, channels: -1 },
+    { kind: 'read', device: 0, pick: 0 },
+    { kind: 'sync', device: 0, other: DEVICES, channels: 181 },
+    { kind: 'unread', device: 0, pick: 0 },
+    { kind: 'send', device: 0 },
+  ],
+]
+
 describe('messages', () => {
   it('get one final index each, and lose nothing, whatever stops the sequencer', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(action, { minLength: 8, maxLength: 60, size: 'max' }), live),
-      runs(250),
+      { ...runs(1000), examples: EXAMPLES.map(example => [example]) },
     )
     expect(blindCounts).toBeGreaterThan(1000)
   })
