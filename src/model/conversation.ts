@@ -15,7 +15,7 @@ import {
 } from '../base/arguments.ts'
 import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
-import { equalJson, isObject, type JSONValue } from '../base/json.ts'
+import { isObject, type JSONValue } from '../base/json.ts'
 import type { ConversationDocument } from '../schema/conversation-document.ts'
 import { chatKey, nonChatKey } from '../schema/format.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
@@ -156,9 +156,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   async updateAttributes(attributes: JSONValue): Promise<this> {
     checkArguments(arguments, json)
     const next = checkAttributes(attributes, undefined, this.host.limits.attributesBytes)
-    await this.#write(document => {
-      if (!equalJson(next, this.attributes)) document.setAttributes(next, this.#now())
-    })
+    await this.#write(document => document.setAttributes(next, this.#now()))
     return this
   }
 
@@ -353,10 +351,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   ): Promise<void> {
     const next = checkAttributes(attributes, this.#schema, this.host.limits.attributesBytes)
     const entry = this.#entryOf(participant)
-    await this.#write(document => {
-      if (!equalJson(next, entry.attributes))
-        document.setParticipantAttributes(entry, next, this.#now())
-    })
+    await this.#write(document => document.setParticipantAttributes(entry, next, this.#now()))
   }
 
   /** @internal */

@@ -30,7 +30,7 @@ export type ParticipantEvents<Attributes = JSONValue> = {
 
 /**
  * Somebody in a conversation: a live view, one object per participant for as long as the conversation is open.
- * After the participant has left, it keeps its last values.
+ * After the participant has left, it keeps its last values, except for what arrives of how far they had read.
  */
 export class Participant<Attributes = JSONValue> extends Emitter<ParticipantEvents<Attributes>> {
   static readonly typingStarted = 'typingStarted'

@@ -77,11 +77,7 @@ export class User extends Emitter<UserEvents> {
   async updateAttributes(attributes: JSONValue): Promise<this> {
     checkArguments(arguments, json)
     const next = checkAttributes(attributes, undefined, this.#host.limits.attributesBytes)
-    return this.#write(document => {
-      if (!equalJson(next, this.#attributes)) {
-        document.setAttributes(next, this.#host.clock.now())
-      }
-    })
+    return this.#write(document => document.setAttributes(next, this.#host.clock.now()))
   }
 
   /** @throws {ConversationsError} (rejects) `denied` for another user, `invalid-argument`, `too-large`, `read-only`, `closed` */

@@ -1,6 +1,11 @@
 import type * as Y from 'yjs'
 import { isObject, type JSONValue } from '../base/json.ts'
-import { type AttributeEntry, diffAttributes, type Path } from './attributes.ts'
+import {
+  type AttributeEntry,
+  type AttributeLayer,
+  diffAttributes,
+  type Path,
+} from './attributes.ts'
 import { type Incarnation, isTime } from './format.ts'
 import { isPosition } from './position.ts'
 
@@ -48,14 +53,20 @@ export function decodeAttribute(
   return isTime(time) && isEntryValue(value) ? { path, value, time, incarnation } : undefined
 }
 
-/** The entries that make the value of an entity with these incarnations, those of later ones after the others. */
-export function liveAttributes(
-  entries: readonly StoredAttribute[],
-  incarnations: readonly Incarnation[],
-): StoredAttribute[] {
-  return incarnations.flatMap(live =>
-    entries.filter(({ path, incarnation }) => incarnation === live && !isTouched(path)),
-  )
+/** What makes the value of an entity: a layer for each incarnation, with the initial values of its records. */
+export function attributeLayers(
+  initial: ReadonlyMap<Incarnation, readonly JSONValue[]>,
+  overlay: ReadonlyMap<string, StoredAttribute>,
+): AttributeLayer[] {
+  const entries = new Map<Incarnation, StoredAttribute[]>()
+  for (const incarnation of initial.keys()) entries.set(incarnation, [])
+  for (const entry of overlay.values()) {
+    if (!isTouched(entry.path)) entries.get(entry.incarnation)?.push(entry)
+  }
+  return [...initial].map(([incarnation, values]) => ({
+    initial: values,
+    entries: entries.get(incarnation) ?? [],
+  }))
 }
 
 /**
@@ -65,12 +76,12 @@ export function liveAttributes(
 export function writeAttributes(
   map: Y.Map<unknown>,
   entity: string,
-  current: { initial: readonly JSONValue[]; entries: readonly StoredAttribute[] },
+  current: readonly AttributeLayer[],
   next: JSONValue,
   stamp: { time: number; incarnations: readonly Incarnation[]; writer: number },
 ): void {
   const suffix = stamp.writer.toString(36).padStart(7, '0')
-  const changes = diffAttributes(current.initial, current.entries, next, suffix)
+  const changes = diffAttributes(current, next, suffix)
   if (changes.set.length === 0 && changes.delete.length > 0) {
     changes.set.push({ path: TOUCHED, value: undefined })
   }

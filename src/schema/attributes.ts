@@ -7,10 +7,10 @@ import { between, initialPosition } from './position.ts'
  * Mergeable JSON on a flat map, pure.
  *
  * A value is a tree; a node is named by its path, whose segments are `.name` for a member of an object and
- * `#position` for an element of an array. The tree is the *initial* values (written once) under an *overlay* of
- * entries (one per path that was written later):
+ * `#position` for an element of an array. A layer is an *initial* value (written once) under an *overlay* of
+ * entries (one per path that was written later); what was created apart has several layers, which merge:
  *
- *   - an entry replaces the initial subtree at its path; entries below it add to it;
+ *   - an entry replaces the initial subtree at its path in its layer; entries below it add to it;
  *   - a scalar entry is a register; `{}` and `[]` are containers whose members have paths of their own;
  *     `undefined` marks what was removed from the initial value;
  *   - a node with members is a container whatever else is said of it, so nothing that was added is lost, and
@@ -28,7 +28,14 @@ export interface AttributeEntry {
   readonly value: JSONValue | undefined
 }
 
-/** What to write: entries to set, and paths of entries to delete. */
+/** What was given when something was created, and what was written for it since. */
+export interface AttributeLayer {
+  /** Later ones win. */
+  readonly initial: readonly JSONValue[]
+  readonly entries: readonly AttributeEntry[]
+}
+
+/** What to write in every layer: entries to set, and paths of entries to delete. */
 export interface AttributeChanges {
   readonly set: AttributeEntry[]
   readonly delete: Path[]
@@ -47,14 +54,12 @@ interface Node {
   children: Map<string, Node> | undefined
 }
 
-/** The value that initial values (later ones win) and entries make; `{}` where there are none. */
-export function readAttributes(
-  initial: readonly JSONValue[],
-  entries: readonly AttributeEntry[],
-): JSONValue {
+/** The value that layers make, in conflicts that of the later one; `{}` where there is none. */
+export function readAttributes(layers: readonly AttributeLayer[]): JSONValue {
+  const [first] = layers
   // Most people never change what they joined with.
-  const isPlain = entries.length === 0 && initial.length < 2
-  const value = isPlain ? initial[0] : toValue(buildTree(initial, entries))
+  const isPlain = layers.length === 1 && first?.entries.length === 0 && first.initial.length < 2
+  const value = isPlain ? first.initial[0] : toValue(buildTree(layers))
   return value === undefined ? {} : value
 }
 
@@ -64,19 +69,38 @@ export function readAttributes(
  * @param suffix of new array positions; no other writer may use it
  */
 export function diffAttributes(
-  initial: readonly JSONValue[],
-  entries: readonly AttributeEntry[],
+  layers: readonly AttributeLayer[],
   next: JSONValue,
   suffix: string,
 ): AttributeChanges {
-  const root = buildTree(initial, entries)
   const changes: AttributeChanges = { set: [], delete: [] }
-  new Differ(changes, suffix).write([], root, next)
+  new Differ(changes, suffix).write([], buildTree(layers), next)
   return changes
 }
 
-function buildTree(initial: readonly JSONValue[], entries: readonly AttributeEntry[]): Node {
-  const root: Node = { ...newNode(), own: {} }
+function buildTree(layers: readonly AttributeLayer[]): Node {
+  const root = newNode()
+  for (const layer of layers) merge(root, layerTree(layer))
+  if (root.own === undefined) root.own = {}
+  return root
+}
+
+/** What was written counts before what somebody was created with, and anything before what was only removed. */
+function merge(into: Node, later: Node): void {
+  const isLater = later.own !== undefined && (later.hasEntry || !into.hasEntry)
+  if (isLater || into.own === undefined) into.own = later.own
+  into.hasEntry ||= later.hasEntry
+  into.hasInitial ||= later.hasInitial
+  into.children ??= new Map()
+  for (const [segment, child] of later.children ?? []) {
+    const known = into.children.get(segment)
+    if (known) merge(known, child)
+    else into.children.set(segment, child)
+  }
+}
+
+function layerTree({ initial, entries }: AttributeLayer): Node {
+  const root = newNode()
   for (const value of initial) addInitial(root, value)
   // Ancestors first, for an entry replaces what is below it.
   for (const { path, value } of entries.toSorted((a, b) => a.path.length - b.path.length)) {
@@ -154,7 +178,11 @@ class Differ {
   write(path: Path, node: Node, next: JSONValue): void {
     const current = toValue(node)
     if (equalJson(current, next)) return
-    if (isObject(current) && isObject(next)) this.#writeMembers(path, node, current, next)
+    // An entry here would take away what the initial value of another layer has below it.
+    const isMixed =
+      node.hasEntry && [...(node.children?.values() ?? [])].some(({ hasInitial }) => hasInitial)
+    if (isMixed) this.#replace(path, node, next)
+    else if (isObject(current) && isObject(next)) this.#writeMembers(path, node, current, next)
     else if (Array.isArray(current) && Array.isArray(next)) this.#writeElements(path, node, next)
     else this.#replace(path, node, next)
   }

@@ -188,7 +188,7 @@ export class ConversationDocument {
     this.whole.setAttributes(next, now, this.writer)
   }
 
-  /** Adds a participant who is not there; what an earlier membership left behind is cleared away. */
+  /** Adds a participant who is not there. */
   addParticipant(
     key: string,
     attributes: JSONValue | undefined,
@@ -196,7 +196,6 @@ export class ConversationDocument {
     now: number,
     incarnation: number,
   ): void {
-    this.#clear(this.entry(key))
     const record = {
       writer: this.writer,
       dateCreated: now,
@@ -207,17 +206,19 @@ export class ConversationDocument {
     this.#participants.set(slotKey(key, this.writer), encodeRecord(record))
   }
 
-  /** The read horizon stays: what somebody has read is read when they come back. */
+  /**
+   * The read horizon stays: what somebody has read is read when they come back. What was written for an earlier membership,
+   * by those who did not know that it had ended, goes too.
+   */
   removeParticipant(entry: ParticipantEntry): void {
     for (const { writer } of entry.records) this.#participants.delete(slotKey(entry.key, writer))
     this.#clear(entry)
   }
 
   setParticipantAttributes(entry: ParticipantEntry, next: JSONValue, now: number): void {
-    const current = { initial: entry.initialAttributes(), entries: entry.liveAttributes() }
     const { incarnations, dateUpdated } = entry
     const stamp = { time: timeAfter(dateUpdated, now), incarnations, writer: this.writer }
-    writeAttributes(this.#attributes, entry.key, current, next, stamp)
+    writeAttributes(this.#attributes, entry.key, entry.attributeLayers(), next, stamp)
   }
 
   setRole(entry: ParticipantEntry, roleSid: string, now: number): void {
@@ -233,14 +234,16 @@ export class ConversationDocument {
     const { horizon, dateUpdated } = entry
     const time = timeAfter(dateUpdated, now)
     // Where forged histories left no epoch to raise, a new one begins.
-    entry.setHorizon(
+    const next =
       horizon.live.length > 0
         ? advance(horizon, { index }, time)
-        : this.#rewind(horizon, index, time),
-    )
-    const mask = entry.horizonReasons(horizon, dateUpdated)
-    if (mask === 0) return false
-    this.#onChanges({ joined: [], left: [], updated: [[entry, mask]], whole: false })
+        : this.#rewind(horizon, index, time)
+    if (next === horizon) return false
+    // An app's own observer of the document may call this before its transaction is told of.
+    const isTold = this.#touched.length === 0 && !this.#wholeTouched
+    if (entry.rememberHorizon()) this.#touched.push(entry)
+    entry.setHorizon(next)
+    if (isTold) this.#tell()
     return true
   }
 

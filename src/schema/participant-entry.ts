@@ -1,6 +1,6 @@
 import { equalJson, freezeJson, type JSONValue, parseJson } from '../base/json.ts'
-import { liveAttributes, type StoredAttribute } from './attribute-map.ts'
-import { readAttributes } from './attributes.ts'
+import { attributeLayers, type StoredAttribute } from './attribute-map.ts'
+import { type AttributeLayer, readAttributes } from './attributes.ts'
 import { type Incarnation, parseParticipantKey } from './format.ts'
 import { type Horizon, lastReadIndex, UNREAD, type Writer } from './horizon.ts'
 import { byAge, type ParticipantBinding, type ParticipantRecord } from './participant-record.ts'
@@ -33,6 +33,9 @@ const NO_OVERLAY: ReadonlyMap<string, StoredAttribute> = new Map()
 const NONE: readonly never[] = []
 const NO_ROLES: ReadonlyMap<Incarnation, Role> = new Map()
 
+/** A forged document may have very many; those that are not known are tidied up after another start. */
+const MAX_SLOTS = 100
+
 interface Role {
   readonly sid: string
   readonly time: number
@@ -44,7 +47,10 @@ interface Role {
  */
 export class ParticipantEntry {
   readonly key: string
-  #records: readonly ParticipantRecord[] = NONE
+  /** Undefined = to be sorted anew. */
+  #records: readonly ParticipantRecord[] | undefined = NONE
+  /** Only of somebody who had several: a forged document may have very many. */
+  #byWriter: Map<Writer, ParticipantRecord> | undefined
   #overlay: Map<string, StoredAttribute> | undefined
   #slots: readonly Writer[] = NONE
   #roles: Map<Incarnation, Role> | undefined
@@ -96,7 +102,7 @@ export class ParticipantEntry {
     }
   }
 
-  /** Whose slots of the horizon are in the document. */
+  /** Whose slots of the horizon are in the document, as far as anybody needs to know them for tidying up. */
   get slots(): readonly Writer[] {
     return this.#slots
   }
@@ -104,28 +110,37 @@ export class ParticipantEntry {
   setSlot(writer: Writer, isThere: boolean): void {
     if (this.#slots.includes(writer) === isThere) return
     if (!isThere) this.#slots = this.#slots.filter(one => one !== writer)
-    else this.#slots = this.#slots.length === 0 ? [writer] : [...this.#slots, writer]
+    else if (this.#slots.length < MAX_SLOTS) this.#slots = this.#slots.concat(writer)
   }
 
   /** Sorted by age; empty = not in the conversation. */
   get records(): readonly ParticipantRecord[] {
+    this.#records ??= [...(this.#byWriter as Map<Writer, ParticipantRecord>).values()].sort(byAge)
     return this.#records
   }
 
   get isPresent(): boolean {
-    return this.#records.length > 0
+    return this.records.length > 0
   }
 
   /** Puts a writer's record in its place; undefined = there is none. */
   setRecord(writer: Writer, record: ParticipantRecord | undefined): void {
-    const others = this.#records.filter(one => one.writer !== writer)
-    if (!record) this.#records = others
-    else this.#records = others.length === 0 ? [record] : [...others, record].sort(byAge)
+    if (!this.#byWriter) {
+      const [only] = this.records
+      if (!only || only.writer === writer) {
+        this.#records = record ? [record] : NONE
+        return
+      }
+      this.#byWriter = new Map([[only.writer, only]])
+    }
+    if (record) this.#byWriter.set(writer, record)
+    else this.#byWriter.delete(writer)
+    this.#records = undefined
   }
 
   /** Of the memberships that are there, sorted by age. */
   get incarnations(): Incarnation[] {
-    return [...new Set(this.#records.map(({ incarnation }) => incarnation))]
+    return [...new Set(this.records.map(({ incarnation }) => incarnation))]
   }
 
   get identity(): string | null {
@@ -156,17 +171,16 @@ export class ParticipantEntry {
     return this.horizon === UNREAD ? null : this.horizon.time
   }
 
-  initialAttributes(): JSONValue[] {
-    const values: JSONValue[] = []
-    for (const { attributes } of this.#records) {
+  /** What the attributes are made of, sorted by age. */
+  attributeLayers(): AttributeLayer[] {
+    const initial = new Map<Incarnation, JSONValue[]>()
+    for (const { incarnation, attributes } of this.records) {
+      const values = initial.get(incarnation) ?? []
       const value = parseJson(attributes)
       if (value !== undefined) values.push(value)
+      initial.set(incarnation, values)
     }
-    return values
-  }
-
-  liveAttributes(): StoredAttribute[] {
-    return this.#overlay ? liveAttributes([...this.#overlay.values()], this.incarnations) : []
+    return attributeLayers(initial, this.overlay)
   }
 
   /** Call before the horizon changes; says whether it is the first change of the transaction. */
@@ -221,7 +235,8 @@ export class ParticipantEntry {
     let mask = 0
     if (horizon !== before) {
       if (lastReadIndex(horizon) !== lastReadIndex(before)) mask |= REASON_BIT.lastReadMessageIndex
-      if (horizon.time !== before.time) mask |= REASON_BIT.lastReadTimestamp
+      // Null until something was read, whatever time it is said to be.
+      if (horizon.time !== before.time || before === UNREAD) mask |= REASON_BIT.lastReadTimestamp
     }
     if (this.dateUpdated !== dateUpdated) mask |= REASON_BIT.dateUpdated
     return mask
@@ -234,7 +249,7 @@ export class ParticipantEntry {
     this.dateCreated = oldest.dateCreated
     this.roleSid = ''
     let newest = this.horizon.time
-    for (const { dateCreated, incarnation } of this.#records) {
+    for (const { dateCreated, incarnation } of this.records) {
       const role = this.#roles?.get(incarnation)
       if (role) this.roleSid = role.sid
       newest = Math.max(newest, dateCreated, role?.time ?? 0)
@@ -255,7 +270,7 @@ export class ParticipantEntry {
   }
 
   #readAttributes(): JSONValue {
-    return readAttributes(this.initialAttributes(), this.liveAttributes())
+    return readAttributes(this.attributeLayers())
   }
 
   #readBindings(): ParticipantBindings {

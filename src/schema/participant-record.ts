@@ -38,7 +38,8 @@ export function encodeRecord({
 export function decodeRecord(writer: Writer, stored: unknown): ParticipantRecord | undefined {
   if (!Array.isArray(stored)) return undefined
   const [dateCreated, incarnation, attributes, binding] = stored
-  if (!isTime(dateCreated) || !Number.isSafeInteger(incarnation)) return undefined
+  if (!isTime(dateCreated) || !Number.isSafeInteger(incarnation) || incarnation < 0)
+    return undefined
   return {
     writer,
     dateCreated,

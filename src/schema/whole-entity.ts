@@ -1,13 +1,13 @@
 import type * as Y from 'yjs'
 import { equalJson, freezeJson, type JSONValue } from '../base/json.ts'
 import {
+  attributeLayers,
   decodeAttribute,
-  liveAttributes,
   parseAttributeKey,
   type StoredAttribute,
   writeAttributes,
 } from './attribute-map.ts'
-import { readAttributes } from './attributes.ts'
+import { type AttributeLayer, readAttributes } from './attributes.ts'
 import { isTime, timeAfter, WHOLE } from './format.ts'
 
 /** A register of a document: `[value, timeMs]`. */
@@ -16,8 +16,9 @@ export interface Field {
   readonly time: number
 }
 
-/** The incarnations of an entity that always is. */
-const ALWAYS = [0]
+/** The incarnation of an entity that always is. */
+const ALWAYS = 0
+const NO_INITIAL = new Map([[ALWAYS, []]])
 
 /**
  * The fields and attributes that belong to a document as a whole: what a conversation and a user have alike.
@@ -69,7 +70,7 @@ export class WholeEntity {
 
   /** Derives the attributes anew. */
   refresh(): void {
-    const next = readAttributes([], this.#liveAttributes())
+    const next = readAttributes(this.#layers())
     if (!equalJson(next, this.#attributes)) this.#attributes = freezeJson(next)
   }
 
@@ -80,12 +81,11 @@ export class WholeEntity {
   }
 
   setAttributes(next: JSONValue, now: number, writer: number): void {
-    const current = { initial: [], entries: this.#liveAttributes() }
-    const stamp = { time: timeAfter(this.dateUpdated, now), incarnations: ALWAYS, writer }
-    writeAttributes(this.#attributeMap, WHOLE, current, next, stamp)
+    const stamp = { time: timeAfter(this.dateUpdated, now), incarnations: [ALWAYS], writer }
+    writeAttributes(this.#attributeMap, WHOLE, this.#layers(), next, stamp)
   }
 
-  #liveAttributes(): StoredAttribute[] {
-    return liveAttributes([...this.#overlay.values()], ALWAYS)
+  #layers(): AttributeLayer[] {
+    return attributeLayers(NO_INITIAL, this.#overlay)
   }
 }

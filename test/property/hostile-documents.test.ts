@@ -305,6 +305,28 @@ describe('a conversation that is open survives', () => {
   }, 600_000)
 })
 
+describe('what cannot be', () => {
+  it('is still told of: a horizon of 1970', async () => {
+    const { client, conversation, doc } = await open()
+    await conversation.add('bob')
+    const view = new EventView(conversation, await conversation.getParticipants(), doc)
+    // The time in it is before 1970, which counts as the beginning of it.
+    const beforeTime = [5, 255, 255, 255, 255, 255, 7]
+    doc.getMap(ROOTS.horizons).set('bob|1', Uint8Array.from(beforeTime))
+    view.assert(await conversation.getParticipants())
+    const [bob] = await conversation.getParticipants()
+    expect(bob?.lastReadTimestamp?.getTime()).toBe(0)
+    await client.close()
+  })
+
+  it('is not there: a membership that no key can name', async () => {
+    const { client, conversation, doc } = await open()
+    doc.getMap(ROOTS.participants).set('bob|1', [1, -5])
+    expect(await conversation.getParticipantsCount()).toBe(0)
+    await client.close()
+  })
+})
+
 describe('a conversation can be opened', () => {
   it('over a document with anything under our names', async () => {
     await fc.assert(
@@ -328,6 +350,7 @@ describe('a conversation can be opened', () => {
   })
 })
 
+/** So much that whatever grows with its square takes longer than a test may. */
 describe('very much of something', () => {
   /** Merges what a stranger wrote, while the conversation is open and before it is. */
   async function merge(forge: (doc: Y.Doc) => void): Promise<void> {
@@ -338,19 +361,26 @@ describe('very much of something', () => {
 
   it('is read in time that grows with its size: records of one participant', async () => {
     await merge(doc => {
-      for (let i = 0; i < 20_000; i++) {
+      for (let i = 0; i < 60_000; i++) {
         doc.getMap(ROOTS.participants).set(`bob|${i.toString(36)}`, [i, i, `{"k${i}":1}`])
       }
     })
   })
 
-  it('is read in time that grows with its size: participants, and slots of one of them', async () => {
+  it('is read in time that grows with its size: slots of one participant', async () => {
     await merge(doc => {
-      for (let i = 0; i < 10_000; i++) {
-        doc.getMap(ROOTS.participants).set(`p${i}|1`, [i, i])
+      for (let i = 0; i < 60_000; i++) {
         doc
           .getMap(ROOTS.horizons)
           .set(`alice|${i.toString(36)}`, Uint8Array.from([1 + (i % 100), 1]))
+      }
+    })
+  })
+
+  it('is read in time that grows with its size: participants', async () => {
+    await merge(doc => {
+      for (let i = 0; i < 10_000; i++) {
+        doc.getMap(ROOTS.participants).set(`p${i}|1`, [i, i])
         doc.getMap(ROOTS.fields).set(`created|${i.toString(36)}`, ['bob', i])
       }
     })

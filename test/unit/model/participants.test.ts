@@ -68,6 +68,20 @@ describe('the same participant, added on both sides', () => {
     expect((await find(one, 'bob')).attributes).toEqual({ a: 1, c: 3, d: 4 })
   })
 
+  it('keeps what one side added, whatever the other did with its own', async () => {
+    for (const isFirst of [true, false]) {
+      const [a, b] = isFirst ? ['one', 'two'] : ['two', 'one']
+      const { one, two, meet } = await apart()
+      const side = (name: string) => (name === 'one' ? one : two)
+      await side(a as string).add('bob', { color: 'red', a: 1 })
+      await (await find(side(a as string), 'bob')).updateAttributes({ a: 2 })
+      await side(b as string).add('bob', { color: 'blue', b: 1 })
+      await meet()
+      expect((await find(one, 'bob')).attributes).toEqual({ color: 'blue', a: 2, b: 1 })
+      for (const device of devices.splice(0)) await device.close()
+    }
+  })
+
   it('has the date of the first, by their clocks, and is told of as changed to those who had them', async () => {
     const one = await open({ identity: 'alice', name: 'one', skewMs: 1000 })
     const two = await open({ identity: 'bob', name: 'two' })
@@ -360,6 +374,27 @@ describe('loading from the store', () => {
 })
 
 describe('a document of the app', () => {
+  it('keeps what was written for somebody whose adding arrives later, though they are added meanwhile', async () => {
+    const docs = ['adder', 'writer', 'late'].map(() => new Y.Doc())
+    const [adder, writer, late] = docs as [Y.Doc, Y.Doc, Y.Doc]
+    const openWith = async (doc: Y.Doc) => {
+      const device = new Device(network, { identity: 'alice', persistence: null, transport: null })
+      devices.push(device)
+      return device.client.openConversation('room', { doc })
+    }
+    await (await openWith(adder)).add('bob', { a: 1 })
+    Y.applyUpdate(writer, Y.encodeStateAsUpdate(adder))
+    const ofWriter = await openWith(writer)
+    const written: Uint8Array[] = []
+    writer.on('update', update => written.push(update))
+    await (await find(ofWriter, 'bob')).updateAttributes({ a: 1, b: 2 })
+    const ofLate = await openWith(late)
+    for (const update of written) Y.applyUpdate(late, update)
+    await ofLate.add('bob', { c: 3 })
+    Y.applyUpdate(late, Y.encodeStateAsUpdate(adder))
+    expect((await find(ofLate, 'bob')).attributes).toEqual({ a: 1, b: 2, c: 3 })
+  })
+
   it('is read and written, with what is there already', async () => {
     const doc = new Y.Doc()
     const first = new Device(network, { identity: 'alice', persistence: null, transport: null })

@@ -50,6 +50,24 @@ it('what a listener causes is told when everybody has heard of what caused it', 
   ])
 })
 
+it('what an observer of the document causes is told with its transaction, and once', async () => {
+  const doc = new Y.Doc()
+  const conversation = await open(doc)
+  const log: string[] = []
+  conversation.on('participantJoined', ({ lastReadMessageIndex }) =>
+    log.push(`joined ${lastReadMessageIndex}`),
+  )
+  conversation.on('participantUpdated', ({ updateReasons }) => log.push(`${updateReasons}`))
+  let next = 3
+  for (const root of ['participants', 'attributes']) {
+    doc.getMap(root).observe(() => void conversation.advanceLastReadMessageIndex(next++))
+  }
+  await conversation.join()
+  expect(log).toEqual(['joined 3'])
+  await (await conversation.getParticipants())[0]?.updateAttributes({ n: 1 })
+  expect(log.slice(1)).toEqual(['attributes,dateUpdated,lastReadMessageIndex,lastReadTimestamp'])
+})
+
 it('a listener of the document that throws is an error of the write, not of a timer', async () => {
   const doc = new Y.Doc()
   const conversation = await open(doc)

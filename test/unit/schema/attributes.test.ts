@@ -4,6 +4,7 @@ import { equalJson, type JSONValue } from '../../../src/base/json.ts'
 import {
   type AttributeChanges,
   type AttributeEntry,
+  type AttributeLayer,
   diffAttributes,
   readAttributes,
 } from '../../../src/schema/attributes.ts'
@@ -21,12 +22,20 @@ class Replica {
     this.#suffix = suffix
   }
 
+  /** Every write is for all of them. */
+  get layers(): AttributeLayer[] {
+    const entries = [...this.entries.values()]
+    return this.initial.length === 0
+      ? [{ initial: [], entries }]
+      : this.initial.map(initial => ({ initial: [initial], entries }))
+  }
+
   get value(): JSONValue {
-    return readAttributes(this.initial, [...this.entries.values()])
+    return readAttributes(this.layers)
   }
 
   write(next: JSONValue): AttributeChanges {
-    const changes = diffAttributes(this.initial, [...this.entries.values()], next, this.#suffix)
+    const changes = diffAttributes(this.layers, next, this.#suffix)
     for (const path of changes.delete) {
       const key = JSON.stringify(path)
       this.#deleted.add(this.entries.get(key)?.stamp as string)
@@ -180,21 +189,35 @@ describe('attributes', () => {
 
   it('merge the initial values of two records', () => {
     expect(
-      readAttributes(
-        [
-          { a: 1, tags: ['new'] },
-          { b: 2, tags: ['new'] },
-        ],
-        [],
-      ),
+      readAttributes([
+        { initial: [{ a: 1, tags: ['new'] }], entries: [] },
+        { initial: [{ b: 2, tags: ['new'] }], entries: [] },
+      ]),
     ).toEqual({
       a: 1,
       b: 2,
       tags: ['new'],
     })
-    expect(readAttributes([{ tags: ['x'] }, { tags: ['y'] }], [])).toEqual({
+    const tags = (initial: string) => ({ initial: [{ tags: [initial] }], entries: [] })
+    expect(readAttributes([tags('x'), tags('y')])).toEqual({
       tags: expect.arrayContaining(['x', 'y']),
     })
+  })
+
+  it('merge what was written for two records apart: what was removed for one stays for the other', () => {
+    const written = (value: JSONValue | undefined) => [{ path: ['.color'], value }]
+    const layers = (one: AttributeEntry[], two: AttributeEntry[]) => [
+      { initial: [{ color: 'red' }], entries: one },
+      { initial: [{ color: 'blue' }], entries: two },
+    ]
+    expect(readAttributes(layers([], []))).toEqual({ color: 'blue' })
+    expect(readAttributes(layers(written(undefined), []))).toEqual({ color: 'blue' })
+    expect(readAttributes(layers([], written(undefined)))).toEqual({ color: 'red' })
+    expect(readAttributes(layers(written(undefined), written(undefined)))).toEqual({})
+    expect(readAttributes(layers(written('green'), []))).toEqual({ color: 'green' })
+    expect(readAttributes(layers([], written('green')))).toEqual({ color: 'green' })
+    expect(readAttributes(layers(written('green'), written('white')))).toEqual({ color: 'white' })
+    expect(readAttributes(layers(written(null), written(undefined)))).toEqual({ color: null })
   })
 
   it('cost one entry to change one key of a large value', () => {
