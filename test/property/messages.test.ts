@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
-import { isObject, type JSONValue, parseJson } from '../../src/base/json.ts'
+import { isObject, type JSONValue } from '../../src/base/json.ts'
 import { diffAttributes, readAttributes } from '../../src/schema/attributes.ts'
 import {
   advance,
@@ -12,6 +12,7 @@ import {
   rewind,
   UNREAD,
 } from '../../src/schema/horizon.ts'
+import { messageLayers } from '../../src/schema/messages/content.ts'
 import { type MessageId, messageKey, pageOf } from '../../src/schema/messages/ids.ts'
 import type { LogEntry } from '../../src/schema/messages/log-entry.ts'
 import { type LogView, viewLog } from '../../src/schema/messages/log-view.ts'
@@ -206,11 +207,10 @@ class Device {
     const found = this.target(pick)
     if (!found?.entry.content) return undefined
     const { id, entry, index } = found
-    const initial = [parseJson(entry.content?.attributes) ?? {}]
-    const overlay = entry.edits?.overlay ?? []
-    const value = readAttributes(initial, overlay) as { by: { [name: string]: JSONValue } }
+    const layers = messageLayers(found.entry.content, entry.edits)
+    const value = readAttributes(layers) as { by: { [name: string]: JSONValue } }
     const next = { by: { ...value.by, [name]: true } }
-    const changes = diffAttributes(initial, overlay, next, 'suffix0')
+    const changes = diffAttributes(layers, next, 'suffix0')
     this.outbox.push(this.author, { kind: 'attributes', target: id, index, time: 1, changes })
     return id
   }
@@ -456,8 +456,7 @@ async function live(actions: Action[]): Promise<void> {
       if (!entry.content) continue
       expect(entry.content.body).toBe(`${entry.writer}/${entry.counter}`)
       const names = reactions.filter(({ id }) => id === key).map(({ name }) => name)
-      const overlay = entry.edits?.overlay ?? []
-      const value = readAttributes([parseJson(entry.content.attributes) as JSONValue], overlay)
+      const value = readAttributes(messageLayers(entry.content, entry.edits))
       const by = isObject(value) ? Object.keys(value.by as object) : []
       expect(by.sort()).toEqual(names.sort())
     }

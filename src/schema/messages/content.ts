@@ -1,5 +1,6 @@
+import { parseJson } from '../../base/json.ts'
 import { isEntryValue, isPath } from '../attribute-map.ts'
-import type { AttributeEntry, Path } from '../attributes.ts'
+import type { AttributeEntry, AttributeLayer, Path } from '../attributes.ts'
 import { isTime } from '../format.ts'
 
 /** What a message says, as its author gave it. */
@@ -18,6 +19,15 @@ export interface MessageEdits {
   readonly by: string
   /** Lies over the initial attributes; see `attributes.ts`. */
   readonly overlay: readonly AttributeEntry[]
+}
+
+/** What the attributes of a message are made of. */
+export function messageLayers(
+  content: MessageContent,
+  edits: MessageEdits | undefined,
+): AttributeLayer[] {
+  const initial = parseJson(content.attributes)
+  return [{ initial: initial === undefined ? [] : [initial], entries: edits?.overlay ?? [] }]
 }
 
 /** `[body, attributes?, subject?]` */
