@@ -69,10 +69,20 @@ export class Emitter<E extends EventMap<E>> {
 
   /** Calls the listeners in the order they were added; says whether there was one. */
   emit<K extends keyof E>(event: K, ...args: Parameters<E[K]>): boolean {
+    return this.emitAll(event, args)
+  }
+
+  /** @internal As `emit`. The array is kept; what several emitters tell of can be one array for all. */
+  emitAll<K extends keyof E>(event: K, args: Parameters<E[K]>): boolean {
     const known = this.#lastArgs?.indexOf(event) ?? -1
     // Not by `push`, which reserves room for more.
     if (!this.#lastArgs || known < 0) this.#lastArgs = [...(this.#lastArgs ?? []), event, args]
     else this.#lastArgs[known + 1] = args
+    return this.dispatch(event, args)
+  }
+
+  /** @internal As `emitAll`, but what there is to replay is up to `replayOf`. */
+  dispatch<K extends keyof E>(event: K, args: Parameters<E[K]>): boolean {
     // Lists are replaced, never changed, so this loop sees those who were subscribed when it began.
     const list = this.#registrations?.get(event)
     if (!list) return false
@@ -104,12 +114,17 @@ export class Emitter<E extends EventMap<E>> {
     else this.#registrations.delete(event)
   }
 
+  /** @internal The arguments of the last such event. */
+  replayOf(event: keyof E): unknown[] | undefined {
+    const known = this.#lastArgs?.indexOf(event) ?? -1
+    return known < 0 ? undefined : (this.#lastArgs?.[known + 1] as unknown[])
+  }
+
   #replay<K extends keyof E>(event: K, listener: E[K]): boolean {
     assertFunction(event, listener)
-    const known = this.#lastArgs?.indexOf(event) ?? -1
-    if (known < 0) return false
-    callSafely(listener as unknown as AnyListener, this.#lastArgs?.[known + 1] as unknown[])
-    return true
+    const args = this.replayOf(event)
+    if (args) callSafely(listener as unknown as AnyListener, args)
+    return args !== undefined
   }
 }
 

@@ -228,7 +228,7 @@ export class Client extends Emitter<ClientEvents> {
       timings,
       createSession: options => this.#createSession(options),
       getUser: identity => this.getUser(identity),
-      tell: (event, args) => this.emit(event as 'error', ...(args as [ConversationsError])),
+      tell: (event, args) => this.emitAll(event as 'error', args as [ConversationsError]),
       onPresence: (source, identity, isOnline) => this.#onPresence(source, identity, isOnline),
       onStatus: () => this.#onStatus(),
       onClosed: conversation => {

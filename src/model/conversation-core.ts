@@ -17,6 +17,7 @@ import {
   readConversationState,
 } from './conversation-state.ts'
 import type { Host } from './host.ts'
+import type { Participant } from './participant.ts'
 import { PresenceLink } from './presence-link.ts'
 import { Roster } from './roster.ts'
 
@@ -79,7 +80,7 @@ export class ConversationCore<Attributes> {
   /** Loads from this device, then connects. */
   async open(): Promise<void> {
     const { session } = this
-    session.on('error', error => this.#tell('error', error))
+    session.on('error', error => this.#tell('error', [error]))
     await session.load()
     if (session.isDestroyed) this.assertOpen()
     this.document.start()
@@ -195,14 +196,14 @@ export class ConversationCore<Attributes> {
   ): void {
     for (const entry of changes.left) {
       this.#endTyping(entry)
-      this.#tell('participantLeft', this.roster.view(entry))
+      this.#tell('participantLeft', [this.roster.view(entry)])
     }
     for (const entry of changes.joined) {
       const participant = this.roster.view(entry)
-      this.#tell('participantJoined', participant)
+      this.#tell('participantJoined', [participant])
       // Awareness may be ahead of the document.
       if (!participant.isOnline) continue
-      this.#tell('participantOnline', participant)
+      this.#tell('participantOnline', [participant])
       if (participant.isTyping) this.#tellTypingOf('typingStarted', entry)
     }
     for (const [entry, mask] of changes.updated) {
@@ -212,10 +213,10 @@ export class ConversationCore<Attributes> {
     const updateReasons = before === after ? [] : changedReasons(before, after)
     if (updateReasons.length > 0) {
       const update = { conversation: this.#conversation, updateReasons }
-      this.#emit('updated', Object.freeze(update))
+      this.#emit('updated', [Object.freeze(update)])
     }
     if (before.status === 'joined' && after.status !== 'joined') {
-      this.#emit('removed', this.#conversation)
+      this.#emit('removed', [this.#conversation])
     }
     if (changes.whole) this.#tellReadOnly()
   }
@@ -226,7 +227,7 @@ export class ConversationCore<Attributes> {
     try {
       this.document.assertFormat()
     } catch (error) {
-      this.#tell('error', error as ConversationsError)
+      this.#tell('error', [error as ConversationsError])
     }
   }
 
@@ -247,7 +248,8 @@ export class ConversationCore<Attributes> {
 
   #tellOnline(identity: string, isOnline: boolean): void {
     const participant = this.roster.byKey(chatKey(identity))
-    if (participant) this.#tell(isOnline ? 'participantOnline' : 'participantOffline', participant)
+    if (participant)
+      this.#tell(isOnline ? 'participantOnline' : 'participantOffline', [participant])
   }
 
   #tellTyping(identity: string, isTyping: boolean): void {
@@ -267,24 +269,25 @@ export class ConversationCore<Attributes> {
   #tellTypingOf(event: 'typingStarted' | 'typingEnded', entry: ParticipantEntry): void {
     if (!this.#isOpen) return
     const participant = this.roster.view(entry)
-    participant.emit(event, participant)
-    this.#tell(event, participant)
+    const args: [Participant<Attributes>] = [participant]
+    participant.emitAll(event, args)
+    this.#tell(event, args)
   }
 
   /** To the client's listeners, then to the conversation's. */
   #tell<K extends keyof RosterEvents | 'error'>(
     event: K,
-    ...args: Parameters<ConversationEvents<Attributes>[K]>
+    args: Parameters<ConversationEvents<Attributes>[K]>,
   ): void {
     if (this.#isOpen || event === 'error') this.#host.tell(event, args)
-    this.#emit(event, ...args)
+    this.#emit(event, args)
   }
 
   /** Once it is asked to close, it tells of its end and of trouble on the way. */
   #emit<K extends keyof ConversationEvents>(
     event: K,
-    ...args: Parameters<ConversationEvents<Attributes>[K]>
+    args: Parameters<ConversationEvents<Attributes>[K]>,
   ): void {
-    if (this.#isOpen || event === 'error') this.#conversation.emit(event, ...args)
+    if (this.#isOpen || event === 'error') this.#conversation.emitAll(event, args)
   }
 }

@@ -41,6 +41,8 @@ export class Participant<Attributes = JSONValue> extends Emitter<ParticipantEven
   /** @internal */
   readonly entry: ParticipantEntry
   #sid: string | undefined
+  /** Of the last update: the rest of what would be told again is made when somebody asks. */
+  #lastMask = 0
 
   /** @internal Participants come from a conversation. */
   constructor(conversation: Conversation<Attributes>, entry: ParticipantEntry) {
@@ -152,10 +154,21 @@ export class Participant<Attributes = JSONValue> extends Emitter<ParticipantEven
   }
 
   /** @internal */
-  emitUpdated(mask: number): ParticipantUpdate<Attributes> {
-    const update = Object.freeze({ participant: this, updateReasons: reasonsOf(mask) })
-    this.emit('updated', update)
-    return update
+  emitUpdated(mask: number): [ParticipantUpdate<Attributes>] {
+    this.#lastMask = mask
+    const args = this.#updated(mask)
+    this.dispatch('updated', args)
+    return args
+  }
+
+  /** @internal */
+  override replayOf(event: keyof ParticipantEvents<Attributes>): unknown[] | undefined {
+    if (event !== 'updated') return super.replayOf(event)
+    return this.#lastMask === 0 ? undefined : this.#updated(this.#lastMask)
+  }
+
+  #updated(mask: number): [ParticipantUpdate<Attributes>] {
+    return [Object.freeze({ participant: this, updateReasons: reasonsOf(mask) })]
   }
 }
 

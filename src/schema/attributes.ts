@@ -56,10 +56,7 @@ interface Node {
 
 /** The value that layers make, in conflicts that of the later one; `{}` where there is none. */
 export function readAttributes(layers: readonly AttributeLayer[]): JSONValue {
-  const [first] = layers
-  // Most people never change what they joined with.
-  const isPlain = layers.length === 1 && first?.entries.length === 0 && first.initial.length < 2
-  const value = isPlain ? first.initial[0] : toValue(buildTree(layers))
+  const value = toValue(buildTree(layers))
   return value === undefined ? {} : value
 }
 

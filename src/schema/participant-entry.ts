@@ -270,7 +270,11 @@ export class ParticipantEntry {
   }
 
   #readAttributes(): JSONValue {
-    return readAttributes(this.attributeLayers())
+    const [first, second] = this.records
+    // Most people never change what they joined with.
+    if (second || this.overlay.size > 0) return readAttributes(this.attributeLayers())
+    const initial = parseJson(first?.attributes)
+    return initial === undefined ? {} : initial
   }
 
   #readBindings(): ParticipantBindings {
