@@ -517,8 +517,8 @@ describe('messages', () => {
   it('get one final index each, and lose nothing, whatever stops the sequencer', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(action, { minLength: 8, maxLength: 60, size: 'max' }), live),
-      { ...runs(1000), examples: EXAMPLES.map(example => [example]) },
+      { ...runs(300), examples: EXAMPLES.map(example => [example]) },
     )
-    expect(blindCounts).toBeGreaterThan(1000)
+    expect(blindCounts).toBeGreaterThan(500)
   })
 })
