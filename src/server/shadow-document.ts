@@ -44,8 +44,9 @@ export class ShadowDocument implements UpdateSender {
     this.#context = context
     this.#room = room
     this.doc = new Y.Doc()
-    this.doc.clientID = clientId
     Y.applyUpdate(this.doc, state, this)
+    // Not before: Yjs would take what is its own for somebody else's.
+    this.doc.clientID = clientId
     this.doc.on('update', (update: Uint8Array, origin: unknown) => {
       if (origin !== this) this.#submit(update)
     })

@@ -11,13 +11,15 @@ import type { LogEntry } from '../../../../src/schema/messages/log-entry.ts'
 import { OutboxDocument } from '../../../../src/schema/messages/outbox-document.ts'
 import type { MessageCommand } from '../../../../src/schema/messages/outbox-entry.ts'
 import { PageDocument } from '../../../../src/schema/messages/page-document.ts'
-import { greatestLamport } from '../../../../src/schema/messages/sequence.ts'
 import type { DocumentLog } from '../../../../src/server/index.ts'
 import { stockClient, until, whenSynced } from './clients.ts'
 
 export const SID = `CH${'0a'.repeat(16)}`
 
-type What<Kind> = Omit<Extract<MessageCommand, { kind: Kind }>, 'kind' | 'target' | 'index' | 'time'>
+type What<Kind> = Omit<
+  Extract<MessageCommand, { kind: Kind }>,
+  'kind' | 'target' | 'index' | 'time'
+>
 
 /** Writes messages of a conversation into a document of its outboxes, as any device does. */
 export class Author {
@@ -25,6 +27,7 @@ export class Author {
   readonly outbox: OutboxDocument
   readonly sent: MessageId[] = []
   readonly #doc: Y.Doc
+  #lamport = 0
 
   constructor(name: string, doc = new Y.Doc()) {
     this.name = name
@@ -32,10 +35,15 @@ export class Author {
     this.outbox = new OutboxDocument(doc)
   }
 
+  get pendingCount(): number {
+    return this.outbox.outboxes().reduce((sum, { items }) => sum + items.length, 0)
+  }
+
   send(body: string | null = null): MessageId {
     const { outbox } = this
     const counter = outbox.nextCounter(this.name)
-    const lamport = greatestLamport(outbox.outboxes(), outbox.state) + 1
+    this.#lamport = Math.max(this.#lamport, outbox.state.lamport) + 1
+    const lamport = this.#lamport
     const id = { writer: outbox.writer, counter }
     const content = { body: body ?? messageKey(id), subject: null, attributes: '{}' }
     outbox.push(this.name, { kind: 'message', counter, lamport, time: 1, content })
@@ -83,7 +91,11 @@ export async function fetchLog(url: string, count: number, sid = SID): Promise<L
 }
 
 /** Resolves when everything is in the log, for somebody who has just come. */
-export async function whenSequenced(url: string, count: number, sid = SID): Promise<OutboxDocument> {
+export async function whenSequenced(
+  url: string,
+  count: number,
+  sid = SID,
+): Promise<OutboxDocument> {
   const { doc } = stockClient(url, outboxName(sid))
   const outbox = new OutboxDocument(doc)
   await until(() => {
