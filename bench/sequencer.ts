@@ -11,9 +11,9 @@ import { BenchServer } from './sequencer-server.ts'
 
 const HISTORY = 20_000
 const SENDS = 20_000
-const BURST = 500
-const SINGLE = 50
-const EFFORT = { rounds: 5, chunks: 4 }
+const BURST = 1_000
+const SINGLE = 250
+const EFFORT = { rounds: 8, chunks: 4 }
 const SID = `CH${'0'.repeat(32)}`
 const AUTHOR = 'person-0'
 
