@@ -327,9 +327,9 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('run' as const),
-      crashAt: fc.nat(8),
+      crashAt: fc.nat(14),
       device,
-      at: fc.nat(8),
+      at: fc.nat(14),
     }),
   },
 )

@@ -77,7 +77,10 @@ export class Sequencer {
     if (!end) return false
 
     const { state } = end
-    const pending = pendingMessages(outboxes, state)
+    // What a forged page has further on counts as it is when the log has come there.
+    const pending = pendingMessages(outboxes, state).filter(({ writer, message }) => {
+      return !end.page.find({ writer, counter: message.counter })
+    })
     const added = sequence(pending.slice(0, this.#free(end, pending.length)), state)
     const next = { ...stateAfter(state, added), lamport: greatestLamport(outboxes, state) }
     const batch = new Batch(this.#context, end.number, added)

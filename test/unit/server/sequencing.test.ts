@@ -15,7 +15,7 @@ import {
   updateOf,
   whenSynced,
 } from './support/clients.ts'
-import { temporaryDirectory } from './support/storage.ts'
+import { gatedLog, temporaryDirectory } from './support/storage.ts'
 
 /** What is not needed is let go at once. */
 const soon = { sweepMs: 10, sequencerIdleMs: 0, retryMs: 10 }
@@ -130,9 +130,10 @@ describe('messages that clients write', () => {
   })
 
   it('are in the log when the server has closed, if it had received them', async () => {
-    const storage = memoryLog()
-    storage.close = async () => {}
-    const server = await createServer({ port: 0, storage, log: silent })
+    const inner = memoryLog()
+    inner.close = async () => {}
+    const storage = gatedLog(inner)
+    const server = await createServer({ port: 0, storage: storage.log, log: silent })
     const updates: Uint8Array[] = []
     const doc = new Y.Doc()
     doc.on('update', update => updates.push(update))
@@ -140,10 +141,13 @@ describe('messages that clients write', () => {
     alice.burst(2500)
     const raw = await rawClient(server.url, outboxName(SID))
     await raw.settle()
+    storage.shut()
     for (const update of updates) raw.send(syncMessage(2, update))
     await raw.settle()
-    await server.close()
-    expectWhole(await storedLog(storage), [alice])
+    const closed = server.close()
+    storage.open()
+    await closed
+    expectWhole(await storedLog(inner), [alice])
   })
 
   it('leave nothing in memory when everybody is gone, and no page when nothing happens', async () => {
