@@ -94,6 +94,8 @@ export class Sequencer {
     }
     if (pending.length > added.length) this.#isWanted = true
     if (handled.size === 0) return true
+    // A removal is counted by its command until it is recorded, so that must not be forgotten before.
+    await this.#context.flush()
     await this.#write(batch, end)
     outbox.acknowledge(next, handled, batch.removed)
     this.#state = next

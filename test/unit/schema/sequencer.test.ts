@@ -12,6 +12,7 @@ function conversation() {
   const outbox = new OutboxDocument(new Y.Doc())
   const pages = new Map<number, PageDocument>()
   let opened: number[] = []
+  const flushed: string[] = []
   const pageAt = (number: number) => {
     const page = pages.get(number) ?? new PageDocument(new Y.Doc())
     pages.set(number, page)
@@ -22,12 +23,14 @@ function conversation() {
     pageSize: PAGE_SIZE,
     openPage: async number => {
       opened.push(number)
-      return { page: pageAt(number), flush: async () => {} }
+      return { page: pageAt(number), flush: async () => void flushed.push('page') }
     },
-    flush: async () => {},
+    flush: async () => void flushed.push('outboxes'),
   })
   return {
     outbox,
+    /** What was made durable, in order. */
+    flushed,
     pageAt,
     send(author = 'alice') {
       const counter = outbox.nextCounter(author)
@@ -75,6 +78,13 @@ describe('the sequencer', () => {
     expect(outbox.removed()).toEqual([{ index: 72, writer: outbox.writer }])
   })
 
+  it('makes durable what asks for a change before the change, and that before it forgets about it', async () => {
+    const { send, remove, run, flushed } = conversation()
+    remove(send())
+    await run()
+    expect(flushed).toEqual(['outboxes', 'page', 'outboxes'])
+  })
+
   it('leaves a command where it is whose message is still to come', async () => {
     const { remove, run, outbox } = conversation()
     remove({ writer: 7, counter: 3 })
@@ -85,7 +95,7 @@ describe('the sequencer', () => {
   it('puts no message on a page twice, and goes on behind what somebody forged there', async () => {
     const { send, run, pageAt, outbox } = conversation()
     const first = send()
-    const forged = { ...first, counter: 3, index: 2, author: 'alice', time: 1 }
+    const forged = { ...first, index: 4, author: 'alice', time: 1 }
     pageAt(0).write([{ ...forged, content: null, edits: undefined }], [], undefined)
     for (let i = 0; i < 4; i++) send()
     await run()

@@ -76,7 +76,7 @@ describe('a server that is killed while clients send messages', () => {
       const before = witness.size
       // What readers have is new in each round, so that they bring nothing back.
       const first = Math.max(0, Math.floor(before / 1000) - 1)
-      const readers = Array.from({ length: 10 }, (_, n) =>
+      const readers = Array.from({ length: 6 }, (_, n) =>
         stockClient(server.url, pageName(SID, first + n)),
       )
       const pages = readers.map(({ doc }) => new PageDocument(doc))
