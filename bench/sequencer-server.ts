@@ -7,7 +7,7 @@ import { defaultLimits, defaultTimings } from '../src/server/options.ts'
 import { Rooms } from '../src/server/rooms.ts'
 
 /** After so many turns of the event loop without a write, nothing is under way. */
-const QUIET_TURNS = 20
+const QUIET_TURNS = 6
 
 /** The rooms of a server over a storage in memory, with everything between a client's message and what is sent. */
 export class BenchServer {

@@ -12,7 +12,7 @@ import { BenchServer } from './sequencer-server.ts'
 const HISTORY = 20_000
 const SENDS = 20_000
 const BURST = 1_000
-const SINGLE = 250
+const SINGLE = 500
 const EFFORT = { rounds: 8, chunks: 4 }
 const SID = `CH${'0'.repeat(32)}`
 const AUTHOR = 'person-0'
@@ -41,7 +41,7 @@ export async function measureSequencer(): Promise<Section> {
     title: 'Sequencing messages',
     method:
       `CPU time of the server for each message, from the client's message to those for its readers, without network and disk: ` +
-      `bursts of ${BURST}, and one by one. Medians of ${bursts.samples} chunks. Structs: after ${count(SENDS)} sends that ` +
+      `bursts of ${count(BURST)}, and one by one (each with three commits of its own). Medians of ${bursts.samples} chunks. Structs: after ${count(SENDS)} sends that ` +
       `alternate with ${count(SENDS)} advances of the horizon by one writer, of the outboxes and the conversation's document.`,
     rows: [
       row('a message in a burst, none before', burst('empty'), upTo60(burst('empty'))),
