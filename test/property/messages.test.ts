@@ -368,11 +368,13 @@ function checkReading(device: Device): void {
   }
   if (!isComplete) return
   const { author: reader, outbox } = device
+  // It may be known before its page shows it.
+  const removed = new Set(outbox.removed().map(({ index }) => index))
+  const isRemoved = (entry: LogEntry) =>
+    entry.content === null || (log.includes(entry) && removed.has(entry.index))
   const unread = [...log, ...pending].filter(
     entry =>
-      entry.content !== null &&
-      entry.author !== reader &&
-      !isRead(horizon, entry, log.includes(entry)),
+      !isRemoved(entry) && entry.author !== reader && !isRead(horizon, entry, log.includes(entry)),
   )
   const known = {
     horizon,

@@ -50,8 +50,12 @@ export interface Unread {
  */
 export function countUnread(unread: Unread): number | undefined {
   const { horizon, reader, view } = unread
+  // Its page may still be to come.
+  const removed = new Set(unread.removed.map(({ index }) => index))
+  const isRemoved = (entry: LogEntry, isFinal: boolean) =>
+    entry.content === null || (isFinal && removed.has(entry.index))
   const isUnread = (entry: LogEntry, isFinal: boolean) =>
-    entry.content !== null && entry.author !== reader && !isRead(horizon, entry, isFinal)
+    !isRemoved(entry, isFinal) && entry.author !== reader && !isRead(horizon, entry, isFinal)
   const sequenced = countByHorizon(unread) ?? countByView(unread, entry => isUnread(entry, true))
   return sequenced === undefined
     ? undefined
