@@ -56,7 +56,7 @@ function writeForever(author: Author, length: number): () => void {
     // Messages that are written faster than anybody can read them would show nothing more.
     if (author.pendingCount > 500) return
     author.burst(length)
-    const target = author.sent[Math.floor(Math.random() * author.sent.length)]
+    const target = author.sent.at(-1 - Math.floor(Math.random() * 50))
     if (target && author.sent.length % 5 === 0) author.edit(target, 'edited')
   }
   write()
