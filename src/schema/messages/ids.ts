@@ -19,6 +19,11 @@ export function outboxName(conversationSid: string): string {
   return `${conversationSid}/o`
 }
 
+/** The conversation whose outboxes a document of this name has; undefined = none. */
+export function parseOutboxName(name: string): string | undefined {
+  return /^(CH[0-9a-f]{32})\/o$/.exec(name)?.[1]
+}
+
 export function pageName(conversationSid: string, page: number): string {
   return `${conversationSid}/m/${page}`
 }

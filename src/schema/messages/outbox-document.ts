@@ -47,6 +47,9 @@ export class OutboxDocument {
   readonly #log: Y.Map<unknown>
   readonly #removed: Y.Map<unknown>
   #state = EMPTY_LOG
+  /** What `#state` is made of. */
+  readonly #read = new WeakSet<object>()
+  readonly #decoded = new WeakMap<object, OutboxEntry | undefined>()
 
   /** @throws {ConversationsError} `invalid-argument` if a root of the document is of another type */
   constructor(doc: Y.Doc) {
@@ -63,6 +66,8 @@ export class OutboxDocument {
   /** The join of all that was ever seen: those who ran the sequencer one after the other may not have met. */
   get state(): LogState {
     for (const stored of this.#log.values()) {
+      if (!(stored instanceof Uint8Array) || this.#read.has(stored)) continue
+      this.#read.add(stored)
       const state = decodeLogState(stored)
       if (state) this.#state = joinLogState(this.#state, state)
     }
@@ -103,10 +108,11 @@ export class OutboxDocument {
   outboxes(): Outbox[] {
     const found: Outbox[] = []
     for (const [key, array] of this.#outboxes.entries()) {
+      // Most are empty.
+      if (!(array instanceof Y.Array) || array.length === 0) continue
       const slot = parseSlotKey(key)
-      if (!slot || !isParticipantKey(slot.owner) || !(array instanceof Y.Array)) continue
-      if (array.length === 0) continue
-      const items = array.toArray().map(stored => ({ entry: decodeOutboxEntry(stored), stored }))
+      if (!slot || !isParticipantKey(slot.owner)) continue
+      const items = array.toArray().map(stored => ({ entry: this.#decode(stored), stored }))
       found.push({ author: slot.owner, writer: slot.number, items })
     }
     return found.sort((a, b) => a.writer - b.writer || (a.author < b.author ? -1 : 1))
@@ -150,9 +156,16 @@ export class OutboxDocument {
       }
       for (const array of this.#outboxes.values()) {
         // Never the array itself: what its writer pushes at the same time would be lost with it.
-        if (array instanceof Y.Array) deleteItems(array, handled)
+        if (array instanceof Y.Array && array.length > 0) deleteItems(array, handled)
       }
     }, this)
+  }
+
+  /** Once, however long it waits. */
+  #decode(stored: unknown): OutboxEntry | undefined {
+    if (!Array.isArray(stored)) return undefined
+    if (!this.#decoded.has(stored)) this.#decoded.set(stored, decodeOutboxEntry(stored))
+    return this.#decoded.get(stored)
   }
 }
 

@@ -87,4 +87,4 @@ export function isCount(value: unknown): value is Writer & number {
   return typeof value === 'number' && value >= 0 && value <= MAX_COUNT && Number.isInteger(value)
 }
 
-const MAX_COUNT = 2 ** 52
+export const MAX_COUNT = 2 ** 52

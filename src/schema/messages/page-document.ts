@@ -1,8 +1,9 @@
 import type * as Y from 'yjs'
 import { type Counts, decodeCounts, encodeCounts } from '../counts.ts'
 import { rootMap } from '../root-map.ts'
-import { type MessageId, messageKey } from './ids.ts'
-import { decodeLogEntry, encodeLogEntry, type LogEntry } from './log-entry.ts'
+import type { MessageId } from './ids.ts'
+import { encodeLogEntry, type LogEntry } from './log-entry.ts'
+import { PageEntries } from './page-entries.ts'
 
 /** The roots of a page. Written by the sequencer only. */
 export const PAGE_ROOTS = {
@@ -19,11 +20,13 @@ export class PageDocument {
   readonly #doc: Y.Doc
   readonly #log: Y.Array<unknown>
   readonly #before: Y.Map<unknown>
+  readonly #entries: PageEntries
 
   constructor(doc: Y.Doc) {
     this.#before = rootMap(doc, PAGE_ROOTS.before)
     this.#doc = doc
     this.#log = doc.getArray(PAGE_ROOTS.log)
+    this.#entries = PageEntries.of(this.#log)
   }
 
   observe(onChange: () => void): () => void {
@@ -33,15 +36,22 @@ export class PageDocument {
 
   /** By index, each index and each message once: of several, the one that was there first counts. */
   entries(): LogEntry[] {
-    const byIndex = new Map<number, LogEntry>()
-    const known = new Set<string>()
-    for (const stored of this.#log.toArray()) {
-      const entry = decodeLogEntry(stored)
-      if (!entry || byIndex.has(entry.index) || known.has(messageKey(entry))) continue
-      byIndex.set(entry.index, entry)
-      known.add(messageKey(entry))
-    }
-    return [...byIndex.values()].sort((a, b) => a.index - b.index)
+    return this.#entries.sorted().slice()
+  }
+
+  at(index: number): LogEntry | undefined {
+    return this.#entries.at(index)
+  }
+
+  find(id: MessageId): LogEntry | undefined {
+    return this.#entries.find(id)
+  }
+
+  /** Those that follow one another without a gap, from an index on. */
+  entriesFrom(index: number): LogEntry[] {
+    const found: LogEntry[] = []
+    for (let entry = this.at(index); entry; entry = this.at(entry.index + 1)) found.push(entry)
+    return found
   }
 
   /** How many messages of each writer lie on the pages before; undefined where it has not come here. */
@@ -49,25 +59,27 @@ export class PageDocument {
     return decodeCounts(this.#before.get(SENT))
   }
 
-  /** The sequencer's: what comes after, and what takes the place of an entry with the same index. One transaction. */
+  /**
+   * The sequencer's: what comes after, and what takes the place of an entry with the same index. One transaction.
+   *
+   * @param sentBefore what `sentBefore` is from now on, if given
+   */
   write(
     appended: readonly LogEntry[],
-    changed: ReadonlyMap<number, LogEntry>,
-    sentBefore: Counts,
+    changed: readonly LogEntry[],
+    sentBefore: Counts | undefined,
   ): void {
     this.#doc.transact(() => {
-      if (this.#log.length === 0) this.#before.set(SENT, encodeCounts(sentBefore))
-      for (let at = 0; changed.size > 0 && at < this.#log.length; at++) {
-        const next = changed.get(decodeLogEntry(this.#log.get(at))?.index ?? -1)
-        if (!next) continue
-        this.#log.delete(at)
-        this.#log.insert(at, [encodeLogEntry(next)])
+      if (sentBefore) this.#before.set(SENT, encodeCounts(sentBefore))
+      const changes = changed.flatMap(next => {
+        const entry = this.at(next.index)
+        return entry ? [{ place: this.#entries.placeOf(entry), next }] : []
+      })
+      for (const { place, next } of changes) {
+        this.#log.delete(place)
+        this.#log.insert(place, [encodeLogEntry(next)])
       }
       if (appended.length > 0) this.#log.insert(this.#log.length, appended.map(encodeLogEntry))
     }, this)
   }
-}
-
-export function sameMessage(a: MessageId, b: MessageId): boolean {
-  return a.writer === b.writer && a.counter === b.counter
 }

@@ -2,7 +2,7 @@ import type { Writer } from '../horizon.ts'
 import type { LogEntry } from './log-entry.ts'
 import type { LogState } from './log-state.ts'
 import type { Outbox } from './outbox-document.ts'
-import type { PendingMessage } from './outbox-entry.ts'
+import { MAX_COUNT, type PendingMessage } from './outbox-entry.ts'
 
 /** A message on its way to the log. */
 export interface Pending {
@@ -15,8 +15,9 @@ export interface Pending {
 /** Pending messages in the order they are shown in, and get their indices in. */
 export function pendingMessages(outboxes: readonly Outbox[], state: LogState): Pending[] {
   const pending: Pending[] = []
+  const done = new Map(state.done)
   for (const { author, writer, items } of outboxes) {
-    let newest = state.done.get(writer) ?? 0
+    let newest = done.get(writer) ?? 0
     let lamport = 0
     for (const { entry } of items) {
       if (entry?.kind !== 'message') continue
@@ -27,11 +28,13 @@ export function pendingMessages(outboxes: readonly Outbox[], state: LogState): P
       newest = entry.counter
       pending.push({ author, writer, lamport, message: entry })
     }
+    // Two outboxes of one writer are forged; still each message has one index.
+    done.set(writer, newest)
   }
   return pending.sort(byOrder)
 }
 
-/** Greater than or equal to that of every message there is. */
+/** Greater than or equal to that of every message there is; but one can always count on from it, whatever is forged. */
 export function greatestLamport(outboxes: readonly Outbox[], state: LogState): number {
   let greatest = state.lamport
   for (const { items } of outboxes) {
@@ -39,7 +42,7 @@ export function greatestLamport(outboxes: readonly Outbox[], state: LogState): n
       if (entry?.kind === 'message') greatest = Math.max(greatest, entry.lamport)
     }
   }
-  return greatest
+  return Math.min(greatest, MAX_COUNT - 1)
 }
 
 /** Gives pending messages their indices; they must be sorted. */

@@ -1,9 +1,10 @@
+import { Batch } from './batch.ts'
 import { pageOf } from './ids.ts'
-import { applyCommand, type LogEntry } from './log-entry.ts'
+import type { LogEntry } from './log-entry.ts'
 import type { LogState } from './log-state.ts'
 import type { OutboxDocument } from './outbox-document.ts'
-import type { MessageCommand } from './outbox-entry.ts'
-import { type PageDocument, sameMessage } from './page-document.ts'
+import type { OutboxEntry } from './outbox-entry.ts'
+import type { PageDocument } from './page-document.ts'
 import { greatestLamport, pendingMessages, sequence, stateAfter } from './sequence.ts'
 
 /** A page that is open, and loaded. */
@@ -15,11 +16,19 @@ export interface OpenPage {
 
 export interface SequencerContext {
   readonly outbox: OutboxDocument
+  /** What it resolves to is used until the next one is asked for. */
   openPage(page: number): Promise<OpenPage>
   /** Messages on a page; the same for ever. Default 1000. */
   readonly pageSize?: number
   /** Resolves when what was written to the outbox's document is durable. */
   flush(): Promise<void>
+}
+
+/** How far the log has come, and where it goes on. */
+interface End {
+  readonly state: LogState
+  readonly number: number
+  readonly page: PageDocument
 }
 
 /**
@@ -30,15 +39,20 @@ export interface SequencerContext {
  */
 export class Sequencer {
   readonly #context: SequencerContext
-  #running: Promise<void> | undefined
+  #running: Promise<boolean> | undefined
   #isWanted = false
+  /** The log as the last step left it. */
+  #state: LogState | undefined
 
   constructor(context: SequencerContext) {
     this.#context = context
   }
 
-  /** Handles everything that lies in the outboxes, also what comes meanwhile. */
-  async run(): Promise<void> {
+  /**
+   * Handles everything that lies in the outboxes, also what comes meanwhile. Resolves with false if it had to leave it
+   * there, because pages that the log's state tells of are not here: try again when they may have come.
+   */
+  async run(): Promise<boolean> {
     this.#isWanted = true
     this.#running ??= this.#runAll().finally(() => {
       this.#running = undefined
@@ -46,45 +60,82 @@ export class Sequencer {
     return this.#running
   }
 
-  async #runAll(): Promise<void> {
-    while (this.#isWanted) {
+  async #runAll(): Promise<boolean> {
+    let canGoOn = true
+    while (this.#isWanted && canGoOn) {
       this.#isWanted = false
-      await this.#step()
+      canGoOn = await this.#step()
     }
+    return canGoOn
   }
 
-  async #step(): Promise<void> {
+  async #step(): Promise<boolean> {
     const { outbox } = this.#context
     const outboxes = outbox.outboxes()
-    if (outboxes.length === 0) return
-    const state = await this.#catchUp(outbox.state)
-    const batch = new Batch(this.#context, state, sequence(pendingMessages(outboxes, state), state))
-    const next = { ...stateAfter(state, batch.appended), lamport: greatestLamport(outboxes, state) }
+    if (outboxes.length === 0) return true
+    const end = await this.#findEnd(outbox.state)
+    if (!end) return false
+
+    const { state } = end
+    // What a forged page has further on counts as it is when the log has come there.
+    const pending = pendingMessages(outboxes, state).filter(({ writer, message }) => {
+      return !end.page.find({ writer, counter: message.counter })
+    })
+    const added = sequence(pending.slice(0, this.#free(end, pending.length)), state)
+    const next = { ...stateAfter(state, added), lamport: greatestLamport(outboxes, state) }
+    const batch = new Batch(this.#context, end.number, added)
     const handled = new Set<unknown>()
-    for (const { author, items } of outboxes) {
+    for (const { author, writer, items } of outboxes) {
       for (const { entry, stored } of items) {
-        const isCommand = entry && entry.kind !== 'message'
-        if (!isCommand || (await batch.apply(entry, author, next))) handled.add(stored)
+        if (entry && !isDue(entry, writer, next)) continue
+        if (entry && entry.kind !== 'message') await batch.apply(entry, author)
+        handled.add(stored)
       }
     }
-    if (handled.size === 0) return
-    await batch.write()
-    outbox.acknowledge(next, handled, batch.removed)
+    if (pending.length > added.length) this.#isWanted = true
+    if (handled.size === 0) return true
+    // A removal is counted by its command until it is recorded, so that must not be forgotten before.
     await this.#context.flush()
+    await this.#write(batch, end)
+    outbox.acknowledge(next, handled, batch.removed)
+    this.#state = next
+    await this.#context.flush()
+    return true
   }
 
-  /** What the pages have beyond the state, after a step that was stopped. */
-  async #catchUp(state: LogState): Promise<LogState> {
-    let known = state
+  /** With what the pages have beyond the state, after a step that was stopped; undefined where they have less. */
+  async #findEnd(said: LogState): Promise<End | undefined> {
+    let state = said
+    if (state.count > 0 && this.#state?.count !== state.count) {
+      const { page } = await this.#context.openPage(this.#pageOf(state.count - 1))
+      if (!page.at(state.count - 1)) return undefined
+    }
     for (;;) {
-      const { page } = await this.#context.openPage(this.#pageOf(known.count))
-      const next = stateAfter(
-        known,
-        page.entries().filter(({ index }) => index >= known.count),
-      )
-      // A full page may have more behind it.
-      if (next === known || this.#pageOf(next.count) === this.#pageOf(known.count)) return next
-      known = next
+      const number = this.#pageOf(state.count)
+      const { page } = await this.#context.openPage(number)
+      state = stateAfter(state, page.entriesFrom(state.count))
+      if (this.#pageOf(state.count) === number) return { state, number, page }
+    }
+  }
+
+  /** How many of so many messages have place on the page. What lies further on is not ours, but its index is taken. */
+  #free({ state: { count }, number, page }: End, wanted: number): number {
+    let free = 0
+    while (free < wanted && this.#pageOf(count + free) === number && !page.at(count + free)) free++
+    return free
+  }
+
+  /** Page by page, so that no more than one need be open. */
+  async #write(batch: Batch, end: End): Promise<void> {
+    const { appended, changed } = batch
+    const numbers = new Set([...appended, ...changed].map(({ index }) => this.#pageOf(index)))
+    for (const number of [...numbers].sort((a, b) => a - b)) {
+      const { page, flush } = await this.#context.openPage(number)
+      const isHere = ({ index }: LogEntry) => this.#pageOf(index) === number
+      const isFirst = number === end.number && this.#pageOf(end.state.count - 1) < number
+      const sentBefore = isFirst ? end.state.sent : undefined
+      page.write(appended.filter(isHere), changed.filter(isHere), sentBefore)
+      await flush()
     }
   }
 
@@ -93,63 +144,8 @@ export class Sequencer {
   }
 }
 
-/** What one step writes to the pages. */
-class Batch {
-  readonly #context: SequencerContext
-  readonly #state: LogState
-  readonly appended: LogEntry[]
-  /** Removed by a command, whether they were removed before or not. */
-  readonly removed: LogEntry[] = []
-  readonly #changed = new Map<number, LogEntry>()
-
-  /** @param state before the messages are appended */
-  constructor(context: SequencerContext, state: LogState, appended: LogEntry[]) {
-    this.#context = context
-    this.#state = state
-    this.appended = appended
-  }
-
-  /** Says whether it is done with: not while its target is still to come. */
-  async apply(command: MessageCommand, by: string, { done, count }: LogState): Promise<boolean> {
-    const { target } = command
-    if (target.counter > (done.get(target.writer) ?? 0)) return false
-    const at = this.appended.findIndex(entry => sameMessage(entry, target))
-    const found = this.appended[at] ?? (await this.#find(command, this.#pageOf(count)))
-    if (!found) return true
-    const next = applyCommand(found, command, by)
-    if (at >= 0) this.appended[at] = next
-    else this.#changed.set(next.index, next)
-    if (command.kind === 'remove') this.removed.push(next)
-    return true
-  }
-
-  async write(): Promise<void> {
-    const indices = [...this.appended.map(({ index }) => index), ...this.#changed.keys()]
-    for (const number of new Set(indices.map(index => this.#pageOf(index)).sort((a, b) => a - b))) {
-      const { page, flush } = await this.#context.openPage(number)
-      const isHere = ({ index }: LogEntry) => this.#pageOf(index) === number
-      const changed = [...this.#changed].filter(([, entry]) => isHere(entry))
-      const before = this.appended.filter(({ index }) => this.#pageOf(index) < number)
-      const { sent } = stateAfter(this.#state, before)
-      page.write(this.appended.filter(isHere), new Map(changed), sent)
-      await flush()
-    }
-  }
-
-  /** Where its author said that it is; or else, as it was pending then, from the newest page on. */
-  async #find({ target, index }: MessageCommand, newest: number): Promise<LogEntry | undefined> {
-    const changed = [...this.#changed.values()].find(entry => sameMessage(entry, target))
-    if (changed) return changed
-    const first = index === null ? newest : Math.min(this.#pageOf(index), newest)
-    const last = index === null ? 0 : first
-    for (let number = first; number >= last; number--) {
-      const { page } = await this.#context.openPage(number)
-      const entry = page.entries().find(one => sameMessage(one, target))
-      if (entry) return entry
-    }
-    return undefined
-  }
-  #pageOf(index: number): number {
-    return pageOf(index, this.#context.pageSize)
-  }
+/** Whether it is in the log with this state, or can be done to what is. */
+function isDue(entry: OutboxEntry, writer: number, { done }: LogState): boolean {
+  const id = entry.kind === 'message' ? { writer, counter: entry.counter } : entry.target
+  return id.counter <= (done.get(id.writer) ?? 0)
 }

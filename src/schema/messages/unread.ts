@@ -50,8 +50,12 @@ export interface Unread {
  */
 export function countUnread(unread: Unread): number | undefined {
   const { horizon, reader, view } = unread
+  // Its page may still be to come.
+  const removed = new Set(unread.removed.map(({ index }) => index))
+  const isRemoved = (entry: LogEntry, isFinal: boolean) =>
+    entry.content === null || (isFinal && removed.has(entry.index))
   const isUnread = (entry: LogEntry, isFinal: boolean) =>
-    entry.content !== null && entry.author !== reader && !isRead(horizon, entry, isFinal)
+    !isRemoved(entry, isFinal) && entry.author !== reader && !isRead(horizon, entry, isFinal)
   const sequenced = countByHorizon(unread) ?? countByView(unread, entry => isUnread(entry, true))
   return sequenced === undefined
     ? undefined
@@ -68,7 +72,10 @@ function countByHorizon(unread: Unread): number | undefined {
   const readOthers = lowest.index < 0 ? 0 : lowest.others
   // Messages behind it may have been read while they were pending.
   if (readOthers === undefined || horizon.live.some(({ tail }) => tail)) return undefined
-  const gone = removed.filter(
+  // A page may show what is not recorded yet.
+  const recorded = new Set(removed.map(({ index }) => index))
+  const shown = view.log.filter(({ index, content }) => content === null && !recorded.has(index))
+  const gone = [...removed, ...shown].filter(
     ({ index, writer }) =>
       authors.get(writer) !== reader && (index === null || index > lowest.index),
   )
