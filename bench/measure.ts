@@ -14,6 +14,8 @@ export interface Effort {
 export interface Comparison<Name extends string> {
   /** Median over all chunks of the quotient of neighbouring chunks. */
   ratio(a: Name, b: Name): number
+  /** Median over all chunks, in µs of CPU time. */
+  cost(a: Name): number
   /** Pairs of chunks behind a ratio. */
   readonly samples: number
 }
@@ -51,6 +53,7 @@ export async function compare<Name extends string>(
   }
   return {
     ratio: (a, b) => median(costs[a].map((cost, i) => cost / (costs[b][i] as number))),
+    cost: a => median(costs[a]),
     samples: rounds * chunks,
   }
 }

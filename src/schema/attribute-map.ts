@@ -35,8 +35,7 @@ export function parseAttributeKey(
     const isOurs =
       typeof entity === 'string' &&
       Number.isSafeInteger(incarnation) &&
-      path.length <= 64 &&
-      (path.every(isSegment) || isTouched(path)) &&
+      (isPath(path) || isTouched(path)) &&
       attributeKey(entity, incarnation, path) === key
     return isOurs ? { entity, incarnation, path } : undefined
   } catch {
@@ -93,6 +92,11 @@ export function writeAttributes(
   }
 }
 
+/** Whether a stored path names a place in a value. */
+export function isPath(path: unknown): path is Path {
+  return Array.isArray(path) && path.length <= 64 && path.every(isSegment)
+}
+
 function isTouched(path: readonly unknown[]): boolean {
   return path.length === 1 && path[0] === TOUCHED[0]
 }
@@ -102,7 +106,8 @@ function isSegment(segment: unknown): boolean {
   return segment[0] === '.' || (segment[0] === '#' && isPosition(segment.slice(1)))
 }
 
-function isEntryValue(value: unknown): value is JSONValue | undefined {
+/** Whether a stored value is one that an entry may have. */
+export function isEntryValue(value: unknown): value is JSONValue | undefined {
   if (typeof value === 'number') return Number.isFinite(value)
   if (Array.isArray(value)) return value.length === 0
   if (isObject(value))

@@ -263,7 +263,7 @@ export class ConversationDocument {
     const clock = Y.getState(this.#doc.store, this.writer)
     const seen = new Map(horizon.seen)
     seen.set(this.writer, Math.max(seen.get(this.writer) ?? 0, clock))
-    return rewind({ ...horizon, seen }, this.writer, index, time)
+    return rewind({ ...horizon, seen }, this.writer, { index }, time)
   }
 
   /** Writes the horizon as it is in memory, unless it is written already. */

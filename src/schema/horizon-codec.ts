@@ -1,13 +1,15 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
+import { assertSafe, NO_COUNTS, readCounts, readInteger, writeCounts } from './counts.ts'
 import { MAX_TIME } from './format.ts'
-import { byDot, type Epoch, type Horizon, isPlain, type Writer } from './horizon.ts'
+import { byDot, type Epoch, type Horizon, isPlain, type Reach } from './horizon.ts'
 
 /*
  * A horizon in one binary value, because an advance on the wire is little more than this value:
  *
- *   plain:  varUint(index + 1), time          only the initial epoch lives, which has read something
- *   full:   0, counts(seen), varUint(epochs), epochs × [varUint(writer), varUint(n), varUint(index + 1), counts(tail)], time
+ *   plain:  reach, time          only the initial epoch lives, which has read something
+ *   full:   0, counts(seen), varUint(epochs), epochs × [varUint(writer), varUint(n), reach, counts(tail)], time
+ *   reach:  varUint(2 × (index + 1) + 1) varUint(others), or varUint(2 × (index + 1)) where these are not known
  *   counts: varUint(size), size × [varUint(writer), varUint(n)]
  *   time:   the rest of the bytes, little-endian: ms since 2025, zigzag (5 bytes until 2042)
  *
@@ -20,16 +22,17 @@ export function encodeHorizon(horizon: Horizon): Uint8Array {
   const encoder = encoding.createEncoder()
   const [first] = horizon.live
   if (first && first.index >= 0 && isPlain(horizon)) {
-    encoding.writeVarUint(encoder, first.index + 1)
+    writeReach(encoder, first)
   } else {
     encoding.writeVarUint(encoder, 0)
     writeCounts(encoder, horizon.seen)
     encoding.writeVarUint(encoder, horizon.live.length)
-    for (const { writer, n, index, tail } of horizon.live) {
+    for (const epoch of horizon.live) {
+      const { writer, n, tail } = epoch
       encoding.writeVarUint(encoder, writer)
       encoding.writeVarUint(encoder, n)
-      encoding.writeVarUint(encoder, index + 1)
-      writeCounts(encoder, tail)
+      writeReach(encoder, epoch)
+      writeCounts(encoder, tail ?? NO_COUNTS)
     }
   }
   const ms = Math.round(horizon.time) - EPOCH_MS
@@ -44,21 +47,22 @@ export function decodeHorizon(value: unknown): Horizon | undefined {
   if (!(value instanceof Uint8Array)) return undefined
   const decoder = decoding.createDecoder(value)
   try {
-    const first = readIndex(decoder)
-    if (first >= 0) {
-      const live = [{ writer: 0, n: 0, index: first }]
-      return { live, seen: NONE, time: readTime(decoder) }
+    const first = readReach(decoder)
+    if (first.index >= 0) {
+      const live = [{ writer: 0, n: 0, ...first }]
+      return { live, seen: NO_COUNTS, time: readTime(decoder) }
     }
+    if (first.others !== undefined) return undefined
     const seen = readCounts(decoder)
     const live: Epoch[] = []
     for (let count = readInteger(decoder); count > 0; count--) {
       const writer = readInteger(decoder)
       const n = readInteger(decoder)
-      const index = readIndex(decoder)
+      const reach = readReach(decoder)
       const tail = readCounts(decoder)
       // Lawful states have seen what lives; anything else would break the algebra.
       if (n > (seen.get(writer) ?? 0) || (n === 0 && writer !== 0)) return undefined
-      live.push(tail.size > 0 ? { writer, n, index, tail } : { writer, n, index })
+      live.push(tail.size > 0 ? { writer, n, ...reach, tail } : { writer, n, ...reach })
     }
     live.sort(byDot)
     if (live.some((epoch, i) => i > 0 && byDot(epoch, live[i - 1] as Epoch) === 0)) return undefined
@@ -68,36 +72,16 @@ export function decodeHorizon(value: unknown): Horizon | undefined {
   }
 }
 
-const NONE: ReadonlyMap<Writer, number> = new Map()
-
-function writeCounts(encoder: encoding.Encoder, counts = NONE): void {
-  encoding.writeVarUint(encoder, counts.size)
-  for (const [writer, n] of [...counts].sort(([a], [b]) => a - b)) {
-    encoding.writeVarUint(encoder, writer)
-    encoding.writeVarUint(encoder, n)
-  }
+function writeReach(encoder: encoding.Encoder, { index, others }: Reach): void {
+  const isKnown = others !== undefined
+  encoding.writeVarUint(encoder, 2 * (index + 1) + (isKnown ? 1 : 0))
+  if (isKnown) encoding.writeVarUint(encoder, others)
 }
 
-// A forged size cannot make this run long: reading past the end throws.
-function readCounts(decoder: decoding.Decoder): ReadonlyMap<Writer, number> {
-  const counts = new Map<Writer, number>()
-  for (let size = readInteger(decoder); size > 0; size--) {
-    counts.set(readInteger(decoder), readInteger(decoder))
-  }
-  return counts
-}
-
-function readIndex(decoder: decoding.Decoder): number {
-  return assertSafe(decoding.readVarUint(decoder) - 1)
-}
-
-function readInteger(decoder: decoding.Decoder): number {
-  return assertSafe(decoding.readVarUint(decoder))
-}
-
-function assertSafe(integer: number): number {
-  if (!Number.isSafeInteger(integer)) throw new RangeError('integer out of range')
-  return integer
+function readReach(decoder: decoding.Decoder): Reach {
+  const first = readInteger(decoder)
+  const index = Math.floor(first / 2) - 1
+  return first % 2 === 0 ? { index } : { index, others: readInteger(decoder) }
 }
 
 function readTime(decoder: decoding.Decoder): number {

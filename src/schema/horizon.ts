@@ -1,3 +1,5 @@
+import { type Counts, equalCounts, joinCounts, NO_COUNTS } from './counts.ts'
+
 /*
  * The read horizon: how far somebody has read, as a join-semilattice of causal epochs.
  *
@@ -13,8 +15,13 @@ export type Writer = number
 export interface Reach {
   /** Every sequenced message up to this index is read; -1 = none. */
   readonly index: number
+  /**
+   * How many of these others have written, removed ones too; so the rest can be counted without reading old pages.
+   * Absent = whoever read so far did not know.
+   */
+  readonly others?: number
   /** Of a writer's pending messages those with a counter up to this are read. Absent = none. */
-  readonly tail?: ReadonlyMap<Writer, number>
+  readonly tail?: Counts
 }
 
 /** An epoch is named by a dot: a rewind of `writer`, whose `n` grows. Writer 0, n 0 is the initial epoch. */
@@ -23,21 +30,22 @@ export interface Epoch extends Reach {
   readonly n: number
 }
 
+/** Greater ones do not fit the format. */
+export const MAX_INDEX = 2 ** 51
+
 export interface Horizon {
   /** Epochs nobody who had seen them has superseded, sorted by dot; empty only where somebody forged what they saw. */
   readonly live: readonly Epoch[]
   /** For each writer the greatest `n` of its rewinds that are taken into account. */
-  readonly seen: ReadonlyMap<Writer, number>
+  readonly seen: Counts
   /** Of the last change, in ms since 1970; for display only. */
   readonly time: number
 }
 
-const NONE_SEEN: ReadonlyMap<Writer, number> = new Map()
-
 /** Nothing read, nothing rewound: the lattice's bottom. */
 export const UNREAD: Horizon = {
   live: [{ writer: 0, n: 0, index: -1 }],
-  seen: NONE_SEEN,
+  seen: NO_COUNTS,
   time: 0,
 }
 
@@ -53,10 +61,10 @@ export function join(a: Horizon, b: Horizon): Horizon {
   const time = Math.max(a.time, b.time)
   if (isPlain(a) && isPlain(b)) {
     const [x, y] = [a.live[0] as Epoch, b.live[0] as Epoch]
-    if (y.index <= x.index) return time === a.time ? a : { ...a, time }
-    return time === b.time ? b : { ...b, time }
+    const further = isAhead(y, x) ? b : a
+    return time === further.time ? further : { ...further, time }
   }
-  const joined = { live: joinLive(a, b), seen: greater(a.seen, b.seen), time }
+  const joined = { live: joinLive(a, b), seen: joinCounts(a.seen, b.seen), time }
   return equalHorizon(joined, a) ? a : joined
 }
 
@@ -75,19 +83,26 @@ function joinLive(a: Horizon, b: Horizon): Epoch[] {
   return live
 }
 
-/** Raises every live epoch to `reach`; the horizon itself when that changes nothing. */
+/** Raises every live epoch to `reach` (at most `MAX_INDEX`); the horizon itself when that changes nothing. */
 export function advance(horizon: Horizon, reach: Reach, time: number): Horizon {
-  const live = horizon.live.map(epoch => raise(epoch, reach))
+  const bounded = { ...reach, index: Math.min(reach.index, MAX_INDEX) }
+  const live = horizon.live.map(epoch => raise(epoch, bounded))
   return live.every((epoch, i) => epoch === horizon.live[i])
     ? horizon
     : { live, seen: horizon.seen, time }
 }
 
-/** Goes back to `index` (-1 = nothing read) in a new epoch of `writer`. */
-export function rewind(horizon: Horizon, writer: Writer, index: number, time: number): Horizon {
+/** Goes back to an index (-1 = nothing read) in a new epoch of `writer`. */
+export function rewind(
+  horizon: Horizon,
+  writer: Writer,
+  { index: given, others }: Reach,
+  time: number,
+): Horizon {
   const n = (horizon.seen.get(writer) ?? 0) + 1
+  const index = Math.min(given, MAX_INDEX)
   return {
-    live: [{ writer, n, index }],
+    live: [{ writer, n, index, ...(others !== undefined && { others }) }],
     seen: new Map(horizon.seen).set(writer, n),
     time,
   }
@@ -100,7 +115,12 @@ export function equalHorizon(a: Horizon, b: Horizon): boolean {
     a.live.length === b.live.length &&
     a.live.every((x, i) => {
       const y = b.live[i] as Epoch
-      return byDot(x, y) === 0 && x.index === y.index && equalCounts(x.tail, y.tail)
+      return (
+        byDot(x, y) === 0 &&
+        x.index === y.index &&
+        x.others === y.others &&
+        equalCounts(x.tail ?? NO_COUNTS, y.tail ?? NO_COUNTS)
+      )
     })
   )
 }
@@ -127,29 +147,14 @@ function hasSeen({ seen }: Horizon, { writer, n }: Epoch): boolean {
 }
 
 function raise(epoch: Epoch, reach: Reach): Epoch {
-  const index = Math.max(epoch.index, reach.index)
-  const tail = reach.tail ? greater(epoch.tail ?? NONE_SEEN, reach.tail) : epoch.tail
-  if (index === epoch.index && equalCounts(tail, epoch.tail)) return epoch
-  return tail ? { ...epoch, index, tail } : { ...epoch, index }
+  const tail = reach.tail?.size ? joinCounts(epoch.tail ?? NO_COUNTS, reach.tail) : epoch.tail
+  const { index, others } = isAhead(reach, epoch) ? reach : epoch
+  if (index === epoch.index && others === epoch.others && tail === epoch.tail) return epoch
+  const { writer, n } = epoch
+  return { writer, n, index, ...(others !== undefined && { others }), ...(tail && { tail }) }
 }
 
-function greater(
-  a: ReadonlyMap<Writer, number>,
-  b: ReadonlyMap<Writer, number>,
-): ReadonlyMap<Writer, number> {
-  if (b.size === 0) return a
-  const counts = new Map(a)
-  for (const [writer, n] of b) counts.set(writer, Math.max(n, counts.get(writer) ?? 0))
-  return counts
-}
-
-function equalCounts(
-  a: ReadonlyMap<Writer, number> | undefined,
-  b: ReadonlyMap<Writer, number> | undefined,
-): boolean {
-  if (a === b) return true
-  if (!a || !b) return (a?.size ?? 0) === (b?.size ?? 0)
-  if (a.size !== b.size) return false
-  for (const [writer, n] of a) if (b.get(writer) !== n) return false
-  return true
+/** The number of others follows from the index, for those who know it. */
+function isAhead(a: Reach, b: Reach): boolean {
+  return a.index > b.index || (a.index === b.index && (a.others ?? -1) > (b.others ?? -1))
 }

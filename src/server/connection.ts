@@ -3,6 +3,7 @@ import type { AwarenessPeer } from './awareness-relay.ts'
 import { INTERNAL_ERROR, MALFORMED, Refusal } from './close-codes.ts'
 import type { ServerContext } from './options.ts'
 import { decodeMessage, type Message, noOpMessage } from './protocol.ts'
+import type { UpdateSender } from './shadow-document.ts'
 
 export interface ConnectionListener {
   /** May throw a `Refusal`, which closes the connection. */
@@ -12,7 +13,7 @@ export interface ConnectionListener {
 }
 
 /** One client in one room. Reads nothing until `start()`. */
-export class Connection implements AwarenessPeer {
+export class Connection implements AwarenessPeer, UpdateSender {
   readonly #socket: WebSocket
   readonly #context: ServerContext
   readonly #room: string
@@ -61,6 +62,15 @@ export class Connection implements AwarenessPeer {
     const isFull = this.#uncommitted > maxUncommitted
     if (isFull && !wasFull) this.#socket.pause()
     if (wasFull && !isFull) this.#socket.resume()
+  }
+
+  onStored(update: Uint8Array): void {
+    this.hold(-update.length)
+  }
+
+  onRefused(update: Uint8Array, code: number, reason: string): void {
+    this.hold(-update.length)
+    this.close(code, reason)
   }
 
   probe(): void {

@@ -80,9 +80,14 @@ export class DurableDocument<Sender> {
   /** Takes an update; says whether the listener will hear of it (it will not if it changes nothing). */
   submit(update: Uint8Array, decoded: DecodedUpdate, sender: Sender): boolean {
     if (this.#isDestroyed || isKnown(this.#doc, decoded)) return false
+    this.write(update, sender)
+    return true
+  }
+
+  /** Takes an update that is known to be sound and new; the listener will hear of it. */
+  write(update: Uint8Array, sender: Sender): void {
     this.#queue.push({ update, sender })
     this.#committing ??= this.#commitAll()
-    return true
   }
 
   /** Resolves when nothing is on its way to the log. */

@@ -74,6 +74,10 @@ export interface ServerTimings {
   sweepMs: number
   /** How long `close()` waits for clients to confirm. */
   closeWithinMs: number
+  /** After this long, what the server itself could not store or sequence is tried again. */
+  retryMs: number
+  /** A conversation without news for this long holds no page of its messages in memory for sequencing. */
+  sequencerIdleMs: number
 }
 
 export const defaultTimings: ServerTimings = {
@@ -85,6 +89,8 @@ export const defaultTimings: ServerTimings = {
   pongWithinMs: 8_000,
   sweepMs: 2_500,
   closeWithinMs: 2_000,
+  retryMs: 2_000,
+  sequencerIdleMs: 30_000,
 }
 
 /** What everything inside a server shares. */

@@ -6,26 +6,39 @@ import type { Connection } from './connection.ts'
 import { type DocumentListener, DurableDocument, type Submission } from './durable-document.ts'
 import type { ServerContext } from './options.ts'
 import { encodeSyncStep1, encodeSyncStep2, encodeUpdate, type Message } from './protocol.ts'
+import { ShadowDocument, type UpdateSender } from './shadow-document.ts'
+
+/** The state vector of an empty document. */
+const NOTHING = new Uint8Array([0])
 
 /** `Y.mergeUpdates` costs some 10 µs for each update; with more than these, a sender's own are sent along instead. */
 const MAX_MERGED = 16
+
+export interface RoomListener {
+  /** It has been loaded, or somebody else than the server itself has changed it. */
+  onNews(): void
+  /** It holds nothing any more and may be forgotten, or it has failed and must be. */
+  onUnused(): void
+}
 
 /** One document, its awareness, and who is connected to it. */
 export class Room {
   readonly #name: string
   readonly #context: ServerContext
-  readonly #onUnused: () => void
+  readonly #listener: RoomListener
   readonly #connections = new Set<Connection>()
   readonly #awareness: AwarenessRelay
   readonly #whenLoaded: Promise<void>
-  #document: DurableDocument<Connection> | undefined
+  #document: DurableDocument<UpdateSender> | undefined
+  #shadow: ShadowDocument | undefined
+  /** A shadow is open, or will be as soon as the document is there. */
+  #isShadowed = false
   #isOver = false
 
-  /** `onUnused`: it holds nothing any more and may be forgotten, or it has failed and must be. */
-  constructor(name: string, context: ServerContext, onUnused: () => void) {
+  constructor(name: string, context: ServerContext, listener: RoomListener) {
     this.#name = name
     this.#context = context
-    this.#onUnused = onUnused
+    this.#listener = listener
     this.#awareness = new AwarenessRelay(context)
     this.#whenLoaded = this.#load()
   }
@@ -40,17 +53,45 @@ export class Room {
     void this.#whenLoaded.then(() => this.#start(connection))
   }
 
+  /**
+   * A copy of the document for the server itself to write in, one at a time. The room stays in memory until it is
+   * closed.
+   *
+   * @throws if the document cannot be loaded
+   */
+  async openShadow(clientId: number): Promise<ShadowDocument> {
+    this.#isShadowed = true
+    await this.#whenLoaded
+    const document = this.#document
+    if (!document || this.#isOver) throw new Error(`${this.#name}: cannot load the document`)
+    const room = {
+      submit: (update: Uint8Array, shadow: UpdateSender) => document.write(update, shadow),
+      onClosed: () => {
+        this.#shadow = undefined
+        this.#isShadowed = false
+        this.#unloadIfUnused()
+      },
+    }
+    this.#shadow = new ShadowDocument(this.#context, room, document.missingFrom(NOTHING), clientId)
+    return this.#shadow
+  }
+
   sweep(nowMs: number): void {
     if (!this.#document) return
     this.#awareness.sweep(nowMs)
     for (const connection of [...this.#connections]) connection.sweep(nowMs)
   }
 
-  /** Makes durable and announces what was read so far, then ends all connections. */
-  async drain(): Promise<void> {
+  /** Reads no more, and makes durable and announces what was read so far. */
+  async stopReading(): Promise<void> {
     for (const connection of this.#connections) connection.stopReading()
     await this.#whenLoaded
     await this.#document?.whenIdle()
+  }
+
+  /** Ends all connections, when everything is durable. */
+  async drain(): Promise<void> {
+    await this.stopReading()
     this.#closeAll(GOING_AWAY, 'the server is shutting down')
     this.#finish()
   }
@@ -58,6 +99,7 @@ export class Room {
   async #load(): Promise<void> {
     try {
       this.#document = await DurableDocument.load(this.#name, this.#context, this.#documentListener)
+      this.#listener.onNews()
       this.#unloadIfUnused()
     } catch (error) {
       this.#context.log.error(`${this.#name}: cannot load`, error)
@@ -80,7 +122,11 @@ export class Room {
     })
   }
 
-  #receive(document: DurableDocument<Connection>, connection: Connection, message: Message): void {
+  #receive(
+    document: DurableDocument<UpdateSender>,
+    connection: Connection,
+    message: Message,
+  ): void {
     switch (message.type) {
       case 'sync-step-1':
         connection.send(encodeSyncStep2(document.missingFrom(message.stateVector)))
@@ -112,19 +158,23 @@ export class Room {
     this.#unloadIfUnused()
   }
 
-  readonly #documentListener: DocumentListener<Connection> = {
+  readonly #documentListener: DocumentListener<UpdateSender> = {
     onCommitted: (submissions, merged) => {
-      release(submissions)
+      const isNews = submissions.some(({ sender }) => sender !== this.#shadow)
+      if (merged && isNews) this.#shadow?.receive(merged)
       if (merged) this.#broadcast(submissions, merged)
+      for (const { update, sender } of submissions) sender.onStored(update)
+      if (isNews) this.#listener.onNews()
     },
     onRejected: (submissions, error) => {
-      release(submissions)
       this.#context.log.error(`${this.#name}: cannot store ${submissions.length} updates`, error)
-      for (const { sender } of submissions) sender.close(INTERNAL_ERROR, 'cannot store the update')
+      for (const { update, sender } of submissions) {
+        sender.onRefused(update, INTERNAL_ERROR, 'cannot store the update')
+      }
     },
     onBroken: (error, culprit) => {
       this.#context.log.error(`${this.#name}: an update cannot be applied; reloading`, error)
-      culprit?.sender.close(MALFORMED, 'the update cannot be applied')
+      culprit?.sender.onRefused(culprit.update, MALFORMED, 'the update cannot be applied')
       this.#closeAll(INTERNAL_ERROR, 'reloading the document')
       this.#finish()
     },
@@ -132,8 +182,8 @@ export class Room {
   }
 
   /** One frame for each connection; a sender's is without its own updates. */
-  #broadcast(submissions: readonly Submission<Connection>[], merged: Uint8Array): void {
-    const senders = new Set(submissions.map(({ sender }) => sender))
+  #broadcast(submissions: readonly Submission<UpdateSender>[], merged: Uint8Array): void {
+    const senders = new Set<UpdateSender>(submissions.map(({ sender }) => sender))
     const frame = encodeUpdate(merged)
     for (const connection of [...this.#connections]) {
       if (!senders.has(connection)) {
@@ -150,7 +200,8 @@ export class Room {
   }
 
   #unloadIfUnused(): void {
-    if (this.#connections.size === 0 && this.#document?.isIdle) this.#finish()
+    if (this.#connections.size > 0 || this.#isShadowed) return
+    if (this.#document?.isIdle) this.#finish()
   }
 
   #closeAll(code: number, reason: string): void {
@@ -163,10 +214,7 @@ export class Room {
     this.#isOver = true
     this.#awareness.destroy()
     this.#document?.destroy()
-    this.#onUnused()
+    this.#shadow?.end(new Error(`${this.#name}: the document was unloaded`))
+    this.#listener.onUnused()
   }
-}
-
-function release(submissions: readonly Submission<Connection>[]): void {
-  for (const { update, sender } of submissions) sender.hold(-update.length)
 }

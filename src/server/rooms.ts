@@ -1,17 +1,22 @@
 import type { WebSocket } from 'ws'
+import { outboxName } from '../schema/messages/ids.ts'
 import { Refusal } from './close-codes.ts'
 import { Connection } from './connection.ts'
 import type { ServerContext } from './options.ts'
 import { Room } from './room.ts'
 import { roomNameOf } from './room-name.ts'
+import { Sequencing } from './sequencing.ts'
 
-/** The rooms that are in memory: those with connections, or with updates on their way to the log. */
+/** The rooms that are in memory: those with connections, with updates on their way to the log, or being sequenced. */
 export class Rooms {
   readonly #context: ServerContext
   readonly #rooms = new Map<string, Room>()
+  readonly #sequencing: Sequencing
 
   constructor(context: ServerContext) {
     this.#context = context
+    const audience = (sid: string) => this.#rooms.get(outboxName(sid))?.connectionCount ?? 0
+    this.#sequencing = new Sequencing(context, this, audience)
   }
 
   get count(): number {
@@ -27,7 +32,7 @@ export class Rooms {
   accept(socket: WebSocket, requestUrl: string): void {
     try {
       const name = roomNameOf(requestUrl, this.#context.limits.maxRoomName)
-      this.#open(name).join(new Connection(socket, this.#context, name))
+      this.open(name).join(new Connection(socket, this.#context, name))
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       // After the handshake, because y-websocket does not see why a handshake fails, and would try for ever.
@@ -39,17 +44,23 @@ export class Rooms {
   sweep(): void {
     const nowMs = this.#context.clock.now()
     for (const room of [...this.#rooms.values()]) room.sweep(nowMs)
+    this.#sequencing.sweep(nowMs)
   }
 
   async drain(): Promise<void> {
+    await Promise.all([...this.#rooms.values()].map(room => room.stopReading()))
+    await this.#sequencing.drain()
     await Promise.all([...this.#rooms.values()].map(room => room.drain()))
   }
 
-  #open(name: string): Room {
+  open(name: string): Room {
     let room = this.#rooms.get(name)
     if (!room) {
-      const opened = new Room(name, this.#context, () => {
-        if (this.#rooms.get(name) === opened) this.#rooms.delete(name)
+      const opened = new Room(name, this.#context, {
+        onNews: () => this.#sequencing.onNews(name),
+        onUnused: () => {
+          if (this.#rooms.get(name) === opened) this.#rooms.delete(name)
+        },
       })
       this.#rooms.set(name, opened)
       room = opened

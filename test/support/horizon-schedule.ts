@@ -116,7 +116,7 @@ export class HorizonWorld {
     this.history.record(isAdvance ? 'advance' : 'rewind', index, replica.known)
     replica.horizon = isAdvance
       ? advance(replica.horizon, { index }, this.history.length)
-      : rewind(replica.horizon, replica.writer, index, this.history.length)
+      : rewind(replica.horizon, replica.writer, { index }, this.history.length)
     return replica
   }
 

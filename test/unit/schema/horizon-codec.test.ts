@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { MAX_TIME } from '../../../src/schema/format.ts'
-import { advance, type Horizon, join, rewind, UNREAD } from '../../../src/schema/horizon.ts'
+import {
+  advance,
+  type Horizon,
+  join,
+  MAX_INDEX,
+  rewind,
+  UNREAD,
+} from '../../../src/schema/horizon.ts'
 import { decodeHorizon, encodeHorizon } from '../../../src/schema/horizon-codec.ts'
 
 const now = Date.UTC(2026, 5, 1)
@@ -14,13 +21,20 @@ function size(horizon: Horizon): number {
 describe('an encoded horizon', () => {
   it('of somebody who never went back takes 6 to 8 bytes', () => {
     expect(size(advance(UNREAD, { index: 0 }, now))).toBe(6)
-    expect(size(advance(UNREAD, { index: 126 }, now))).toBe(6)
-    expect(size(advance(UNREAD, { index: 127 }, now))).toBe(7)
+    expect(size(advance(UNREAD, { index: 62 }, now))).toBe(6)
+    expect(size(advance(UNREAD, { index: 63 }, now))).toBe(7)
+    expect(size(advance(UNREAD, { index: 8190 }, now))).toBe(7)
     expect(size(advance(UNREAD, { index: 1_000_000 }, now))).toBe(8)
   })
 
+  it('that knows how many of the messages are of others takes one to three more', () => {
+    expect(size(advance(UNREAD, { index: 62, others: 60 }, now))).toBe(7)
+    expect(size(advance(UNREAD, { index: 8190, others: 8000 }, now))).toBe(9)
+    expect(size(advance(UNREAD, { index: 1_000_000, others: 900_000 }, now))).toBe(11)
+  })
+
   it('of somebody who went back takes two client ids more', () => {
-    expect(size(rewind(advance(UNREAD, { index: 100 }, now), writer, 50, now))).toBe(22)
+    expect(size(rewind(advance(UNREAD, { index: 100 }, now), writer, { index: 50 }, now))).toBe(22)
   })
 
   it('keeps what was read of pending messages', () => {
@@ -42,8 +56,10 @@ describe('an encoded horizon', () => {
     }
   })
 
-  it('keeps any index that an app may give', () => {
-    for (const index of [0, 2 ** 31, 2 ** 32, 2 ** 53 - 1]) {
+  it('keeps any index that an app may give, up to one that nobody reaches', () => {
+    const given = advance(UNREAD, { index: Number.MAX_SAFE_INTEGER }, now)
+    expect(given.live[0]?.index).toBe(MAX_INDEX)
+    for (const index of [0, 2 ** 31, 2 ** 32, MAX_INDEX]) {
       expect(decodeHorizon(encodeHorizon(advance(UNREAD, { index }, now)))?.live[0]?.index).toBe(
         index,
       )

@@ -1,0 +1,69 @@
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
+import {
+  type Counts,
+  joinCounts,
+  NO_COUNTS,
+  readCounts,
+  readInteger,
+  writeCounts,
+} from '../counts.ts'
+
+/** How far the log has come. It only grows, so what was seen of it joins, in whatever order it came. */
+export interface LogState {
+  /** How many messages are in the log: the index of the next one. */
+  readonly count: number
+  /** How far each writer's messages are in the log, by their counter. */
+  readonly done: Counts
+  /** How many messages of each writer are in the log. */
+  readonly sent: Counts
+  /** No message in the log has a greater one. */
+  readonly lamport: number
+  /** When the last message was written, in ms since 1970; 0 = there is none. */
+  readonly lastTime: number
+}
+
+export const EMPTY_LOG: LogState = {
+  count: 0,
+  done: NO_COUNTS,
+  sent: NO_COUNTS,
+  lamport: 0,
+  lastTime: 0,
+}
+
+/** `varUint(count) varUint(lamport) varUint(lastTime) counts(done) counts(sent)` */
+export function encodeLogState({ count, lamport, lastTime, done, sent }: LogState): Uint8Array {
+  return encoding.encode(encoder => {
+    for (const n of [count, lamport, Math.max(0, Math.round(lastTime))]) {
+      encoding.writeVarUint(encoder, n)
+    }
+    writeCounts(encoder, done)
+    writeCounts(encoder, sent)
+  })
+}
+
+/** Total: undefined for whatever is none. */
+export function decodeLogState(stored: unknown): LogState | undefined {
+  if (!(stored instanceof Uint8Array)) return undefined
+  const decoder = decoding.createDecoder(stored)
+  try {
+    const [count, lamport, lastTime] = [0, 0, 0].map(() => readInteger(decoder)) as [
+      number,
+      number,
+      number,
+    ]
+    return { count, lamport, lastTime, done: readCounts(decoder), sent: readCounts(decoder) }
+  } catch {
+    return undefined
+  }
+}
+
+export function joinLogState(a: LogState, b: LogState): LogState {
+  return {
+    count: Math.max(a.count, b.count),
+    done: joinCounts(a.done, b.done),
+    sent: joinCounts(a.sent, b.sent),
+    lamport: Math.max(a.lamport, b.lamport),
+    lastTime: b.count > a.count ? b.lastTime : a.lastTime,
+  }
+}

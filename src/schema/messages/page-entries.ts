@@ -1,0 +1,81 @@
+import type * as Y from 'yjs'
+import { type MessageId, messageKey } from './ids.ts'
+import { decodeLogEntry, type LogEntry } from './log-entry.ts'
+
+const known = new WeakMap<Y.Array<unknown>, PageEntries>()
+
+/**
+ * What lies in the array of a page, each entry decoded once: a page is looked at for every message that is added to it.
+ * Reading is behind while a transaction is open.
+ */
+export class PageEntries {
+  /** As they lie there; undefined = cannot be read. */
+  #items: (LogEntry | undefined)[]
+  readonly #byIndex = new Map<number, LogEntry>()
+  readonly #byMessage = new Map<string, LogEntry>()
+  #sorted: LogEntry[] | undefined
+
+  /** Of an array there is one, so that it hears of a change before anybody who may ask. */
+  static of(array: Y.Array<unknown>): PageEntries {
+    const entries = known.get(array) ?? new PageEntries(array)
+    known.set(array, entries)
+    return entries
+  }
+
+  private constructor(array: Y.Array<unknown>) {
+    this.#items = array.toArray().map(decodeLogEntry)
+    this.#index(this.#items)
+    array.observe(event => this.#update(event))
+  }
+
+  /** By index, each index and each message once: of several, the one that was there first counts. */
+  sorted(): readonly LogEntry[] {
+    this.#sorted ??= [...this.#byIndex.values()].sort((a, b) => a.index - b.index)
+    return this.#sorted
+  }
+
+  at(index: number): LogEntry | undefined {
+    return this.#byIndex.get(index)
+  }
+
+  find(id: MessageId): LogEntry | undefined {
+    return this.#byMessage.get(messageKey(id))
+  }
+
+  /** Where in the array an entry lies. */
+  placeOf(entry: LogEntry): number {
+    return this.#items.indexOf(entry)
+  }
+
+  #update({ changes }: Y.YArrayEvent<unknown>): void {
+    let place = 0
+    let isAppended = true
+    for (const { retain = 0, delete: deleted = 0, insert = [] } of changes.delta) {
+      place += retain
+      if (deleted > 0 || place < this.#items.length) isAppended = false
+      const entries = (insert as unknown[]).map(decodeLogEntry)
+      this.#items = [
+        ...this.#items.slice(0, place),
+        ...entries,
+        ...this.#items.slice(place + deleted),
+      ]
+      place += entries.length
+      if (isAppended) this.#index(entries)
+    }
+    if (isAppended) return
+    this.#byIndex.clear()
+    this.#byMessage.clear()
+    this.#index(this.#items)
+  }
+
+  #index(entries: readonly (LogEntry | undefined)[]): void {
+    this.#sorted = undefined
+    for (const entry of entries) {
+      if (!entry || this.#byIndex.has(entry.index)) continue
+      const key = messageKey(entry)
+      if (this.#byMessage.has(key)) continue
+      this.#byIndex.set(entry.index, entry)
+      this.#byMessage.set(key, entry)
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import type { Counts } from '../counts.ts'
+import type { Epoch, Horizon, Writer } from '../horizon.ts'
+import { messageKey } from './ids.ts'
+import type { LogEntry } from './log-entry.ts'
+import type { LogState } from './log-state.ts'
+import type { LogView } from './log-view.ts'
+import type { Outbox } from './outbox-document.ts'
+import { isRead } from './reading.ts'
+
+/** A message of the log that was removed; index null = it was pending then, and where it is now is not known. */
+export interface Removed {
+  readonly index: number | null
+  readonly writer: Writer
+}
+
+/** Those that the log says, and those that are to be. */
+export function removedMessages(
+  recorded: readonly { readonly index: number; readonly writer: Writer }[],
+  outboxes: readonly Outbox[],
+  { done }: LogState,
+): Removed[] {
+  const removed = new Map<unknown, Removed>(recorded.map(one => [one.index, one]))
+  for (const { entry } of outboxes.flatMap(({ items }) => items)) {
+    if (entry?.kind !== 'remove') continue
+    const { target, index } = entry
+    if (target.counter > (done.get(target.writer) ?? 0)) continue
+    removed.set(index ?? messageKey(target), { index, writer: target.writer })
+  }
+  return [...removed.values()]
+}
+
+/** Who writes under which client id, as far as it has come here. */
+type Authors = ReadonlyMap<Writer, string>
+
+/** What is known of the messages that somebody may not have read. */
+export interface Unread {
+  readonly horizon: Horizon
+  /** Participant key of whose it is: own messages are never unread. */
+  readonly reader: string
+  readonly authors: Authors
+  readonly state: LogState
+  readonly removed: readonly Removed[]
+  readonly view: LogView
+}
+
+/**
+ * How many messages of others somebody has not read. Exact, and without old pages: what lies behind the horizon follows
+ * from how many of others' messages lie before it. Undefined where that is not known, and the pages since are not
+ * there either.
+ */
+export function countUnread(unread: Unread): number | undefined {
+  const { horizon, reader, view } = unread
+  // Its page may still be to come.
+  const removed = new Set(unread.removed.map(({ index }) => index))
+  const isRemoved = (entry: LogEntry, isFinal: boolean) =>
+    entry.content === null || (isFinal && removed.has(entry.index))
+  const isUnread = (entry: LogEntry, isFinal: boolean) =>
+    !isRemoved(entry, isFinal) && entry.author !== reader && !isRead(horizon, entry, isFinal)
+  const sequenced = countByHorizon(unread) ?? countByView(unread, entry => isUnread(entry, true))
+  return sequenced === undefined
+    ? undefined
+    : sequenced + view.pending.filter(entry => isUnread(entry, false)).length
+}
+
+/** By numbers alone; undefined where these do not tell. */
+function countByHorizon(unread: Unread): number | undefined {
+  const { horizon, reader, authors, state, removed, view } = unread
+  // The log is ahead of what is said of it.
+  if ((view.log.at(-1)?.index ?? -1) >= state.count) return undefined
+  const lowest = lowestEpoch(horizon)
+  if (!lowest || lowest.index >= state.count - 1) return lowest && 0
+  const readOthers = lowest.index < 0 ? 0 : lowest.others
+  // Messages behind it may have been read while they were pending.
+  if (readOthers === undefined || horizon.live.some(({ tail }) => tail)) return undefined
+  // A page may show what is not recorded yet.
+  const recorded = new Set(removed.map(({ index }) => index))
+  const shown = view.log.filter(({ index, content }) => content === null && !recorded.has(index))
+  const gone = [...removed, ...shown].filter(
+    ({ index, writer }) =>
+      authors.get(writer) !== reader && (index === null || index > lowest.index),
+  )
+  const own = sumOf(state.sent, authors, reader)
+  const isKnown = gone.every(({ index, writer }) => index !== null && authors.has(writer))
+  if (own === undefined || !isKnown) return undefined
+  return Math.max(0, state.count - own - readOthers - gone.length)
+}
+
+/** By looking at everything behind it; undefined where that is not all here. */
+function countByView(
+  { horizon, state, view: { log, isComplete } }: Unread,
+  isUnread: (entry: LogEntry) => boolean,
+): number | undefined {
+  const from = (lowestEpoch(horizon)?.index ?? -1) + 1
+  const first = log[0]?.index ?? state.count
+  return isComplete && first <= from ? log.filter(isUnread).length : undefined
+}
+
+/** How many messages up to an index are of others, removed ones too; undefined where that is not known here. */
+export function othersUpTo(
+  index: number,
+  reader: string,
+  authors: Authors,
+  page: { readonly entries: readonly LogEntry[]; readonly sentBefore: Counts | undefined },
+): number | undefined {
+  if (index < 0) return 0
+  const entries = page.entries.filter(entry => entry.index <= index)
+  const own = page.sentBefore && sumOf(page.sentBefore, authors, reader)
+  if (own === undefined || entries.at(-1)?.index !== index) return undefined
+  return index + 1 - own - entries.filter(({ author }) => author === reader).length
+}
+
+function lowestEpoch({ live }: Horizon): Epoch | undefined {
+  return live.toSorted((a, b) => a.index - b.index || (b.others ?? -1) - (a.others ?? -1))[0]
+}
+
+/** Undefined where somebody is counted of whom it is not known here who they are. */
+function sumOf(counts: Counts, authors: Authors, author: string): number | undefined {
+  let sum = 0
+  for (const [writer, n] of counts) {
+    const who = authors.get(writer)
+    if (who === undefined) return undefined
+    if (who === author) sum += n
+  }
+  return sum
+}

@@ -1,0 +1,116 @@
+import { OpenConversation, type RoomOpener } from './open-conversation.ts'
+import type { ServerContext } from './options.ts'
+
+/** Attempts are at most so many times `retryMs` apart. */
+const MAX_BACKOFF = 16
+
+export interface SequencingContext {
+  readonly server: Pick<ServerContext, 'clock' | 'log' | 'timings'>
+  readonly rooms: RoomOpener
+  /** The server's; see `serverClientId`. */
+  clientId(): Promise<number>
+  /** How many clients have the outboxes of a conversation open. */
+  audience(sid: string): number
+  onIdle(sid: string): void
+}
+
+/** Runs the sequencer of one conversation when there is news, and keeps open what it needs while there may be more. */
+export class SequencedConversation {
+  readonly #sid: string
+  readonly #context: SequencingContext
+  #open: OpenConversation | undefined
+  #running: Promise<void> | undefined
+  #isWanted = false
+  #isClosed = false
+  #usedAtMs = 0
+  #failures = 0
+  #cancelRetry: (() => void) | undefined
+
+  constructor(sid: string, context: SequencingContext) {
+    this.#sid = sid
+    this.#context = context
+  }
+
+  /** There may be something in the outboxes. */
+  wake(): void {
+    if (this.#isClosed) return
+    this.#isWanted = true
+    if (!this.#cancelRetry) this.#running ??= this.#run()
+  }
+
+  /** Lets go what has not been needed for some time. */
+  sweep(nowMs: number): void {
+    const { sequencerIdleMs } = this.#context.server.timings
+    if (this.#running || this.#cancelRetry) return
+    if (!this.#hasAudience || nowMs - this.#usedAtMs >= sequencerIdleMs) this.#letGo()
+  }
+
+  /** Finishes what has arrived, as far as it can be stored. */
+  async drain(): Promise<void> {
+    this.#isClosed = true
+    this.#cancelRetry?.()
+    this.#open?.giveUp()
+    await this.#running
+    this.#letGo()
+  }
+
+  get #hasAudience(): boolean {
+    return this.#context.audience(this.#sid) > 0
+  }
+
+  async #run(): Promise<void> {
+    let isDone = true
+    while (this.#isWanted && isDone) {
+      this.#isWanted = false
+      isDone = await this.#sequence()
+    }
+    this.#running = undefined
+    this.#usedAtMs = this.#context.server.clock.now()
+    if (!this.#hasAudience) this.#letGo()
+    else if (isDone) this.#failures = 0
+    else this.#retry()
+  }
+
+  /** Says whether nothing is left to do. */
+  async #sequence(): Promise<boolean> {
+    const { log } = this.#context.server
+    try {
+      if (this.#open?.isOver) this.#close()
+      this.#open ??= await this.#openIt()
+      if (await this.#open.sequence()) return true
+      log.warn(`${this.#sid}: pages of its messages are not here, so nothing can be added`)
+    } catch (error) {
+      log.error(`${this.#sid}: cannot sequence messages`, error)
+      this.#close()
+    }
+    return false
+  }
+
+  async #openIt(): Promise<OpenConversation> {
+    const { rooms, clientId } = this.#context
+    const open = await OpenConversation.open(this.#sid, rooms, await clientId())
+    if (this.#isClosed) open.giveUp()
+    return open
+  }
+
+  #retry(): void {
+    if (this.#isClosed) return
+    const { clock, timings } = this.#context.server
+    const factor = Math.min(2 ** this.#failures++, MAX_BACKOFF)
+    this.#cancelRetry = clock.setTimeout(() => {
+      this.#cancelRetry = undefined
+      if (this.#hasAudience) this.wake()
+      else this.#letGo()
+    }, factor * timings.retryMs)
+  }
+
+  #letGo(): void {
+    this.#close()
+    this.#context.onIdle(this.#sid)
+  }
+
+  #close(): void {
+    this.#open?.close()
+    this.#open = undefined
+  }
+}
