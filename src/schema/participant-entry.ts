@@ -255,9 +255,9 @@ export class ParticipantEntry {
       newest = Math.max(newest, dateCreated, role?.time ?? 0)
     }
     if (this.#overlay) {
-      const { incarnations } = this
+      const incarnations = new Set(this.incarnations)
       for (const { incarnation, time } of this.#overlay.values()) {
-        if (incarnations.includes(incarnation)) newest = Math.max(newest, time)
+        if (incarnations.has(incarnation)) newest = Math.max(newest, time)
       }
     }
     this.dateUpdated = newest
