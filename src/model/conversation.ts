@@ -16,6 +16,7 @@ import {
 import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
 import { isObject, type JSONValue } from '../base/json.ts'
+import { keepPromise } from '../base/keep-promise.ts'
 import type { ConversationDocument } from '../schema/conversation-document.ts'
 import { chatKey, nonChatKey } from '../schema/format.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
@@ -84,13 +85,10 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
    */
   close(): Promise<void> {
     if (this.#whenClosed) return this.#whenClosed
-    // Known before anything is told: a listener may close it, or open it again.
-    let settle: (end: Promise<void>) => void = () => {}
-    this.#whenClosed = new Promise(resolve => {
-      settle = resolve
-    })
-    settle(this.#core.close().then(() => this.host.onClosed(this)))
-    return this.#whenClosed
+    const keep = (promise: Promise<void>) => {
+      this.#whenClosed = promise
+    }
+    return keepPromise(keep, () => this.#core.close().then(() => this.host.onClosed(this)))
   }
 
   /** @internal */

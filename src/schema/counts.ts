@@ -40,9 +40,17 @@ export function encodeCounts(counts: Counts): Uint8Array {
 
 /** Total: undefined for whatever are none. */
 export function decodeCounts(stored: unknown): Counts | undefined {
+  return decodeBytes(stored, readCounts)
+}
+
+/** Total: undefined for what is not bytes, and where `read` throws. */
+export function decodeBytes<T>(
+  stored: unknown,
+  read: (decoder: decoding.Decoder) => T,
+): T | undefined {
   if (!(stored instanceof Uint8Array)) return undefined
   try {
-    return readCounts(decoding.createDecoder(stored))
+    return read(decoding.createDecoder(stored))
   } catch {
     return undefined
   }

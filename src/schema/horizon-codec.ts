@@ -1,6 +1,13 @@
-import * as decoding from 'lib0/decoding'
+import type * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
-import { assertSafe, NO_COUNTS, readCounts, readInteger, writeCounts } from './counts.ts'
+import {
+  assertSafe,
+  decodeBytes,
+  NO_COUNTS,
+  readCounts,
+  readInteger,
+  writeCounts,
+} from './counts.ts'
 import { MAX_TIME } from './format.ts'
 import { byDot, type Epoch, type Horizon, isPlain, type Reach } from './horizon.ts'
 
@@ -44,32 +51,30 @@ export function encodeHorizon(horizon: Horizon): Uint8Array {
 
 /** Total: undefined for whatever is not an encoded horizon. */
 export function decodeHorizon(value: unknown): Horizon | undefined {
-  if (!(value instanceof Uint8Array)) return undefined
-  const decoder = decoding.createDecoder(value)
-  try {
-    const first = readReach(decoder)
-    if (first.index >= 0) {
-      const live = [{ writer: 0, n: 0, ...first }]
-      return { live, seen: NO_COUNTS, time: readTime(decoder) }
-    }
-    if (first.others !== undefined) return undefined
-    const seen = readCounts(decoder)
-    const live: Epoch[] = []
-    for (let count = readInteger(decoder); count > 0; count--) {
-      const writer = readInteger(decoder)
-      const n = readInteger(decoder)
-      const reach = readReach(decoder)
-      const tail = readCounts(decoder)
-      // Lawful states have seen what lives; anything else would break the algebra.
-      if (n > (seen.get(writer) ?? 0) || (n === 0 && writer !== 0)) return undefined
-      live.push(tail.size > 0 ? { writer, n, ...reach, tail } : { writer, n, ...reach })
-    }
-    live.sort(byDot)
-    if (live.some((epoch, i) => i > 0 && byDot(epoch, live[i - 1] as Epoch) === 0)) return undefined
-    return { live, seen, time: readTime(decoder) }
-  } catch {
-    return undefined
+  return decodeBytes(value, readHorizon)
+}
+
+function readHorizon(decoder: decoding.Decoder): Horizon | undefined {
+  const first = readReach(decoder)
+  if (first.index >= 0) {
+    const live = [{ writer: 0, n: 0, ...first }]
+    return { live, seen: NO_COUNTS, time: readTime(decoder) }
   }
+  if (first.others !== undefined) return undefined
+  const seen = readCounts(decoder)
+  const live: Epoch[] = []
+  for (let count = readInteger(decoder); count > 0; count--) {
+    const writer = readInteger(decoder)
+    const n = readInteger(decoder)
+    const reach = readReach(decoder)
+    const tail = readCounts(decoder)
+    // Lawful states have seen what lives; anything else would break the algebra.
+    if (n > (seen.get(writer) ?? 0) || (n === 0 && writer !== 0)) return undefined
+    live.push(tail.size > 0 ? { writer, n, ...reach, tail } : { writer, n, ...reach })
+  }
+  live.sort(byDot)
+  if (live.some((epoch, i) => i > 0 && byDot(epoch, live[i - 1] as Epoch) === 0)) return undefined
+  return { live, seen, time: readTime(decoder) }
 }
 
 function writeReach(encoder: encoding.Encoder, { index, others }: Reach): void {

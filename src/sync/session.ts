@@ -2,6 +2,7 @@ import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
+import { keepPromise } from '../base/keep-promise.ts'
 import { listenToPage } from './page.ts'
 import type { Persistence, PersistenceHandle, Transport, TransportHandle } from './provider.ts'
 import {
@@ -152,13 +153,10 @@ export class Session extends Emitter<SessionEvents> {
 
   destroy(): Promise<void> {
     if (this.#whenDestroyed) return this.#whenDestroyed
-    // Known before anything is told: a listener may ask for the end again.
-    let settle: (end: Promise<void>) => void = () => {}
-    this.#whenDestroyed = new Promise(resolve => {
-      settle = resolve
-    })
-    settle(this.#destroy())
-    return this.#whenDestroyed
+    const keep = (promise: Promise<void>) => {
+      this.#whenDestroyed = promise
+    }
+    return keepPromise(keep, () => this.#destroy())
   }
 
   async #destroy(): Promise<void> {

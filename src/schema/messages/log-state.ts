@@ -1,13 +1,14 @@
-import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import {
   type Counts,
+  decodeBytes,
   joinCounts,
   NO_COUNTS,
   readCounts,
   readInteger,
   writeCounts,
 } from '../counts.ts'
+import type { MessageId } from './ids.ts'
 
 /** How far the log has come. It only grows, so what was seen of it joins, in whatever order it came. */
 export interface LogState {
@@ -44,18 +45,19 @@ export function encodeLogState({ count, lamport, lastTime, done, sent }: LogStat
 
 /** Total: undefined for whatever is none. */
 export function decodeLogState(stored: unknown): LogState | undefined {
-  if (!(stored instanceof Uint8Array)) return undefined
-  const decoder = decoding.createDecoder(stored)
-  try {
-    const [count, lamport, lastTime] = [0, 0, 0].map(() => readInteger(decoder)) as [
-      number,
-      number,
-      number,
-    ]
-    return { count, lamport, lastTime, done: readCounts(decoder), sent: readCounts(decoder) }
-  } catch {
-    return undefined
-  }
+  // In the order in which they lie there.
+  return decodeBytes(stored, decoder => ({
+    count: readInteger(decoder),
+    lamport: readInteger(decoder),
+    lastTime: readInteger(decoder),
+    done: readCounts(decoder),
+    sent: readCounts(decoder),
+  }))
+}
+
+/** Whether the log has come as far as this message of its writer. */
+export function isInLog({ writer, counter }: MessageId, { done }: LogState): boolean {
+  return counter <= (done.get(writer) ?? 0)
 }
 
 export function joinLogState(a: LogState, b: LogState): LogState {

@@ -1,7 +1,7 @@
 import { Batch } from './batch.ts'
 import { pageOf } from './ids.ts'
 import type { LogEntry } from './log-entry.ts'
-import type { LogState } from './log-state.ts'
+import { isInLog, type LogState } from './log-state.ts'
 import type { OutboxDocument } from './outbox-document.ts'
 import type { OutboxEntry } from './outbox-entry.ts'
 import type { PageDocument } from './page-document.ts'
@@ -145,7 +145,7 @@ export class Sequencer {
 }
 
 /** Whether it is in the log with this state, or can be done to what is. */
-function isDue(entry: OutboxEntry, writer: number, { done }: LogState): boolean {
+function isDue(entry: OutboxEntry, writer: number, state: LogState): boolean {
   const id = entry.kind === 'message' ? { writer, counter: entry.counter } : entry.target
-  return id.counter <= (done.get(id.writer) ?? 0)
+  return isInLog(id, state)
 }

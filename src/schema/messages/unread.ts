@@ -2,7 +2,7 @@ import type { Counts } from '../counts.ts'
 import type { Epoch, Horizon, Writer } from '../horizon.ts'
 import { messageKey } from './ids.ts'
 import type { LogEntry } from './log-entry.ts'
-import type { LogState } from './log-state.ts'
+import { isInLog, type LogState } from './log-state.ts'
 import type { LogView } from './log-view.ts'
 import type { Outbox } from './outbox-document.ts'
 import { isRead } from './reading.ts'
@@ -17,13 +17,13 @@ export interface Removed {
 export function removedMessages(
   recorded: readonly { readonly index: number; readonly writer: Writer }[],
   outboxes: readonly Outbox[],
-  { done }: LogState,
+  state: LogState,
 ): Removed[] {
   const removed = new Map<unknown, Removed>(recorded.map(one => [one.index, one]))
   for (const { entry } of outboxes.flatMap(({ items }) => items)) {
     if (entry?.kind !== 'remove') continue
     const { target, index } = entry
-    if (target.counter > (done.get(target.writer) ?? 0)) continue
+    if (!isInLog(target, state)) continue
     removed.set(index ?? messageKey(target), { index, writer: target.writer })
   }
   return [...removed.values()]
@@ -56,14 +56,15 @@ export function countUnread(unread: Unread): number | undefined {
     entry.content === null || (isFinal && removed.has(entry.index))
   const isUnread = (entry: LogEntry, isFinal: boolean) =>
     !isRemoved(entry, isFinal) && entry.author !== reader && !isRead(horizon, entry, isFinal)
-  const sequenced = countByHorizon(unread) ?? countByView(unread, entry => isUnread(entry, true))
+  const sequenced =
+    countByHorizon(unread, removed) ?? countByView(unread, entry => isUnread(entry, true))
   return sequenced === undefined
     ? undefined
     : sequenced + view.pending.filter(entry => isUnread(entry, false)).length
 }
 
 /** By numbers alone; undefined where these do not tell. */
-function countByHorizon(unread: Unread): number | undefined {
+function countByHorizon(unread: Unread, recorded: ReadonlySet<number | null>): number | undefined {
   const { horizon, reader, authors, state, removed, view } = unread
   // The log is ahead of what is said of it.
   if ((view.log.at(-1)?.index ?? -1) >= state.count) return undefined
@@ -73,7 +74,6 @@ function countByHorizon(unread: Unread): number | undefined {
   // Messages behind it may have been read while they were pending.
   if (readOthers === undefined || horizon.live.some(({ tail }) => tail)) return undefined
   // A page may show what is not recorded yet.
-  const recorded = new Set(removed.map(({ index }) => index))
   const shown = view.log.filter(({ index, content }) => content === null && !recorded.has(index))
   const gone = [...removed, ...shown].filter(
     ({ index, writer }) =>
