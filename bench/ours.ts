@@ -33,7 +33,7 @@ export const ours: Layout = {
       },
       advance(person, index, now) {
         const entry = entryOf(person)
-        if (document.advanceHorizon(entry, index, now))
+        if (document.advanceHorizon(entry, { index }, now))
           document.transact(() => document.writeHorizon(entry))
       },
     }

@@ -153,7 +153,7 @@ async function alternate(): Promise<number> {
   for (let n = 0; n < SENDS; n++) {
     for (const update of author.send(1)) client.send(update)
     await server.settle()
-    document.advanceHorizon(entry, n, timeOf(n))
+    document.advanceHorizon(entry, { index: n }, timeOf(n))
     document.transact(() => document.writeHorizon(entry))
   }
   await server.close()

@@ -89,7 +89,7 @@ function advancesIn(doc: Y.Doc, from: number, length: number): Uint8Array[] {
   document.start()
   const entry = document.entry(`person-${from % DEVICES}`)
   for (let n = from; n < from + length * DEVICES; n += DEVICES) {
-    document.advanceHorizon(entry, Math.floor(n / DEVICES), timeOf(n))
+    document.advanceHorizon(entry, { index: Math.floor(n / DEVICES) }, timeOf(n))
     document.transact(() => document.writeHorizon(entry))
   }
   return updates

@@ -12,7 +12,7 @@ import {
   timeAfter,
   WHOLE,
 } from './format.ts'
-import { advance, equalHorizon, type Horizon, join, lastReadIndex, rewind } from './horizon.ts'
+import { advance, equalHorizon, type Horizon, join, type Reach, rewind } from './horizon.ts'
 import { decodeHorizon, encodeHorizon } from './horizon-codec.ts'
 import { type Before, ParticipantEntry } from './participant-entry.ts'
 import { decodeRecord, encodeRecord, type ParticipantBinding } from './participant-record.ts'
@@ -230,15 +230,18 @@ export class ConversationDocument {
   }
 
   /** Raises a participant's horizon in memory only, and tells; says whether it moved. */
-  advanceHorizon(entry: ParticipantEntry, index: number, now: number): boolean {
+  advanceHorizon(entry: ParticipantEntry, reach: Reach, now: number): boolean {
     const { horizon, dateUpdated } = entry
     const time = timeAfter(dateUpdated, now)
     // Where forged histories left no epoch to raise, a new one begins.
     const next =
-      horizon.live.length > 0
-        ? advance(horizon, { index }, time)
-        : this.#rewind(horizon, index, time)
-    if (next === horizon) return false
+      horizon.live.length > 0 ? advance(horizon, reach, time) : this.#rewind(horizon, reach, time)
+    return this.replaceHorizon(entry, next)
+  }
+
+  /** Puts another form of a participant's horizon in its place, in memory only, and tells; says whether it is another. */
+  replaceHorizon(entry: ParticipantEntry, next: Horizon): boolean {
+    if (next === entry.horizon) return false
     // An app's own observer of the document may call this before its transaction is told of.
     const isTold = this.#touched.length === 0 && !this.#wholeTouched
     if (entry.rememberHorizon()) this.#touched.push(entry)
@@ -247,23 +250,21 @@ export class ConversationDocument {
     return true
   }
 
-  /** Moves a horizon back, in a new epoch (-1 = nothing read); says whether it moved. */
-  rewindHorizon(entry: ParticipantEntry, index: number, now: number): boolean {
-    if ((lastReadIndex(entry.horizon) ?? -1) <= index) return false
+  /** Moves a horizon back, in a new epoch (index -1 = nothing read). */
+  rewindHorizon(entry: ParticipantEntry, reach: Reach, now: number): void {
     const time = timeAfter(entry.dateUpdated, now)
-    this.#writeHorizon(entry, this.#rewind(entry.horizon, index, time))
-    return true
+    this.#writeHorizon(entry, this.#rewind(entry.horizon, reach, time))
   }
 
   /**
    * Each rewind needs a dot that was never used. What was seen does not tell where the writer's own slot is gone and what
    * superseded it is yet to arrive; the writer's clock does, as it grows with each write.
    */
-  #rewind(horizon: Horizon, index: number, time: number): Horizon {
+  #rewind(horizon: Horizon, reach: Reach, time: number): Horizon {
     const clock = Y.getState(this.#doc.store, this.writer)
     const seen = new Map(horizon.seen)
     seen.set(this.writer, Math.max(seen.get(this.writer) ?? 0, clock))
-    return rewind({ ...horizon, seen }, this.writer, { index }, time)
+    return rewind({ ...horizon, seen }, this.writer, reach, time)
   }
 
   /** Writes the horizon as it is in memory, unless it is written already. */

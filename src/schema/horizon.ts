@@ -85,27 +85,18 @@ function joinLive(a: Horizon, b: Horizon): Epoch[] {
 
 /** Raises every live epoch to `reach` (at most `MAX_INDEX`); the horizon itself when that changes nothing. */
 export function advance(horizon: Horizon, reach: Reach, time: number): Horizon {
-  const bounded = { ...reach, index: Math.min(reach.index, MAX_INDEX) }
-  const live = horizon.live.map(epoch => raise(epoch, bounded))
+  const to = bounded(reach)
+  const live = horizon.live.map(epoch => raise(epoch, to))
   return live.every((epoch, i) => epoch === horizon.live[i])
     ? horizon
     : { live, seen: horizon.seen, time }
 }
 
-/** Goes back to an index (-1 = nothing read) in a new epoch of `writer`. */
-export function rewind(
-  horizon: Horizon,
-  writer: Writer,
-  { index: given, others }: Reach,
-  time: number,
-): Horizon {
+/** Goes back to a reach (index -1 = nothing read) in a new epoch of `writer`. */
+export function rewind(horizon: Horizon, writer: Writer, reach: Reach, time: number): Horizon {
   const n = (horizon.seen.get(writer) ?? 0) + 1
-  const index = Math.min(given, MAX_INDEX)
-  return {
-    live: [{ writer, n, index, ...(others !== undefined && { others }) }],
-    seen: new Map(horizon.seen).set(writer, n),
-    time,
-  }
+  const epoch = raise({ writer, n, index: -1 }, bounded(reach))
+  return { live: [epoch], seen: new Map(horizon.seen).set(writer, n), time }
 }
 
 export function equalHorizon(a: Horizon, b: Horizon): boolean {
@@ -144,6 +135,10 @@ function lowestIndex(live: readonly Epoch[]): number {
 /** Everybody has seen the initial epoch. */
 function hasSeen({ seen }: Horizon, { writer, n }: Epoch): boolean {
   return n <= (seen.get(writer) ?? 0)
+}
+
+function bounded(reach: Reach): Reach {
+  return reach.index > MAX_INDEX ? { ...reach, index: MAX_INDEX } : reach
 }
 
 function raise(epoch: Epoch, reach: Reach): Epoch {

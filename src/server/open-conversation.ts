@@ -35,6 +35,7 @@ export class OpenConversation {
     this.#outbox = outbox
     this.#sequencer = new Sequencer({
       outbox: new OutboxDocument(outbox.doc),
+      owner: '',
       openPage: page => this.#openPage(page),
       flush: () => outbox.flush(),
     })

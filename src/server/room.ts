@@ -15,6 +15,8 @@ const NOTHING = new Uint8Array([0])
 const MAX_MERGED = 16
 
 export interface RoomListener {
+  /** What is to be added to a document before anybody reads it, if anything. */
+  seed(state: Uint8Array): Promise<Uint8Array | undefined>
   /** It has been loaded, or somebody else than the server itself has changed it. */
   onNews(): void
   /** It holds nothing any more and may be forgotten, or it has failed and must be. */
@@ -98,7 +100,9 @@ export class Room {
 
   async #load(): Promise<void> {
     try {
-      this.#document = await DurableDocument.load(this.#name, this.#context, this.#documentListener)
+      const document = await DurableDocument.load(this.#name, this.#context, this.#documentListener)
+      await this.#seed(document)
+      this.#document = document
       this.#listener.onNews()
       this.#unloadIfUnused()
     } catch (error) {
@@ -106,6 +110,17 @@ export class Room {
       this.#closeAll(INTERNAL_ERROR, 'cannot load the document')
       this.#finish()
     }
+  }
+
+  /** @throws if it cannot be stored: it may lie in the log all the same, and must not be written in another form */
+  async #seed(document: DurableDocument<UpdateSender>): Promise<void> {
+    const seed = await this.#listener.seed(document.missingFrom(NOTHING))
+    if (!seed) return
+    await new Promise<void>((resolve, reject) => {
+      const onRefused = (_update: Uint8Array, _code: number, reason: string) =>
+        reject(new Error(reason))
+      document.write(seed, { onStored: () => resolve(), onRefused })
+    })
   }
 
   #start(connection: Connection): void {

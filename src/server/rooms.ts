@@ -57,6 +57,7 @@ export class Rooms {
     let room = this.#rooms.get(name)
     if (!room) {
       const opened = new Room(name, this.#context, {
+        seed: state => this.#sequencing.seed(name, state),
         onNews: () => this.#sequencing.onNews(name),
         onUnused: () => {
           if (this.#rooms.get(name) === opened) this.#rooms.delete(name)

@@ -1,4 +1,7 @@
+import * as Y from 'yjs'
 import { parseOutboxName } from '../schema/messages/ids.ts'
+import { EMPTY_LOG } from '../schema/messages/log-state.ts'
+import { OutboxDocument } from '../schema/messages/outbox-document.ts'
 import type { RoomOpener } from './open-conversation.ts'
 import type { ServerContext } from './options.ts'
 import { SequencedConversation, type SequencingContext } from './sequenced-conversation.ts'
@@ -25,6 +28,26 @@ export class Sequencing {
       },
       onIdle: sid => this.#active.delete(sid),
     }
+  }
+
+  /**
+   * What is to be in a room of any kind before anybody reads it: that its messages are sequenced. Who sends
+   * one waits for its index only where that is so.
+   */
+  async seed(room: string, state: Uint8Array): Promise<Uint8Array | undefined> {
+    if (parseOutboxName(room) === undefined) return undefined
+    const doc = new Y.Doc()
+    Y.applyUpdate(doc, state)
+    const outbox = new OutboxDocument(doc)
+    if (outbox.sequencedBy !== undefined) return undefined
+    doc.clientID = await this.#context.clientId()
+    let seed: Uint8Array | undefined
+    doc.on('update', (update: Uint8Array) => {
+      seed = update
+    })
+    outbox.acknowledge('', EMPTY_LOG, new Set(), [])
+    doc.destroy()
+    return seed
   }
 
   /** Something has happened in a room of any kind. */

@@ -28,6 +28,8 @@ export interface PersistenceHandle {
   readonly whenLoaded: Promise<void>
   /** Resolves, without rejecting and in bounded time, when every update so far is durable (or cannot be). */
   flush(): Promise<void>
+  /** Where other tabs share the storage: resolves when what they stored so far is in the document. */
+  refresh?(): Promise<void>
   /** Stops keeping the document; what was written before is durable when it resolves. */
   destroy(): Promise<void>
 }

@@ -38,6 +38,11 @@ export type SessionEvents = {
   destroyed: () => void
 }
 
+export interface OfflineOptions {
+  /** Whether tabs of this device are cut off too. */
+  readonly tabs?: boolean
+}
+
 interface Connection {
   readonly handle: TransportHandle
   state: ConnectionState
@@ -59,6 +64,7 @@ export class Session extends Emitter<SessionEvents> {
   #status: ConnectionStatus = 'disconnected'
   #isSynced = false
   #isStarted = false
+  #offline: OfflineOptions | undefined
   #whenDestroyed: Promise<void> | undefined
   /** The state to come back with from the back/forward cache. */
   #hiddenState: Record<string, unknown> | null = null
@@ -80,6 +86,21 @@ export class Session extends Emitter<SessionEvents> {
 
   get isSynced(): boolean {
     return this.#isSynced
+  }
+
+  /** How it was cut off, if it was. */
+  get offline(): OfflineOptions | undefined {
+    return this.#offline
+  }
+
+  /** Whether nothing but tabs of this device can be reached, and these can. */
+  get isLocal(): boolean {
+    return this.#connections.length > 0 && this.#connections.every(({ handle }) => handle.isLocal)
+  }
+
+  /** Whether there is nobody to exchange anything with. */
+  get isAlone(): boolean {
+    return this.#connections.length === 0
   }
 
   /** Whether `destroy` was called. */
@@ -109,15 +130,15 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   /** Attaches the transports and connects them; call it once, when views follow the document. */
-  start(): void {
+  start(offline = this.#isConnectionWanted ? undefined : {}): void {
     if (this.isDestroyed) return
     this.#isStarted = true
+    this.#offline = offline
     for (const transport of this.#options.transports) {
       this.#try('A transport failed to attach to the document', () => this.#attach(transport))
     }
-    const isWanted = this.#options.isConnectionWanted?.() ?? true
     for (const connection of this.#connections) {
-      if (isWanted || connection.handle.isLocal) this.#connect(connection)
+      if (!isCut(connection, offline)) this.#connect(connection)
     }
     this.#unlisten = listenToPage({
       onLeave: () => this.#leavePage(),
@@ -130,15 +151,26 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   connect(): void {
+    this.#offline = undefined
     for (const connection of this.#connections) this.#connect(connection)
   }
 
   /** Cuts the network; tabs of this device stay joined unless `tabs` is set. */
-  disconnect(options?: { tabs?: boolean }): void {
+  disconnect(options: OfflineOptions = {}): void {
+    this.#offline = options
     for (const connection of this.#connections) {
-      if (connection.handle.isLocal && !options?.tabs) continue
+      if (!isCut(connection, options)) continue
       this.#dispatch(connection, 'disconnect')
       this.#try('A transport failed to disconnect', () => connection.handle.disconnect())
+    }
+  }
+
+  /** Brings in what other tabs have stored; resolves, without rejecting, when it is there or cannot be. */
+  async refresh(): Promise<void> {
+    try {
+      await this.#persistence?.refresh?.()
+    } catch (cause) {
+      this.#report(cause, 'storage', 'The persistence failed to read')
     }
   }
 
@@ -229,6 +261,10 @@ export class Session extends Emitter<SessionEvents> {
     for (const call of early) call(connection)
   }
 
+  get #isConnectionWanted(): boolean {
+    return this.#options.isConnectionWanted?.() ?? true
+  }
+
   #context() {
     const { name, doc, awareness } = this
     const onError = (error: ConversationsError) => {
@@ -279,6 +315,10 @@ export class Session extends Emitter<SessionEvents> {
     if (this.#hiddenState) this.awareness.setLocalState(this.#hiddenState)
     void this.#lease?.resume()
   }
+}
+
+function isCut({ handle }: Connection, offline: OfflineOptions | undefined): boolean {
+  return offline !== undefined && (!handle.isLocal || offline.tabs === true)
 }
 
 /** A bare awareness never stops listening to its document, which may outlive it. */

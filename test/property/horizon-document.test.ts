@@ -37,8 +37,8 @@ class Device {
   set(index: number, time: number): 'advance' | 'rewind' {
     const isAdvance = index >= (this.reading ?? -1)
     this.document.transact(() => {
-      if (!isAdvance) this.document.rewindHorizon(this.entry, index, time)
-      else if (this.document.advanceHorizon(this.entry, index, time)) {
+      if (!isAdvance) this.document.rewindHorizon(this.entry, { index }, time)
+      else if (this.document.advanceHorizon(this.entry, { index }, time)) {
         this.document.writeHorizon(this.entry)
       }
     })

@@ -7,7 +7,6 @@ import {
   advance,
   type Horizon,
   join,
-  lastReadIndex,
   type Reach,
   rewind,
   UNREAD,
@@ -15,11 +14,11 @@ import {
 import { messageLayers } from '../../src/schema/messages/content.ts'
 import { type MessageId, messageKey, pageOf } from '../../src/schema/messages/ids.ts'
 import type { LogEntry } from '../../src/schema/messages/log-entry.ts'
-import { type LogView, viewLog } from '../../src/schema/messages/log-view.ts'
+import { MESSAGE_REASONS, type MessageEntry } from '../../src/schema/messages/message-entry.ts'
+import { type MessageChanges, MessageList } from '../../src/schema/messages/message-list.ts'
 import { OutboxDocument } from '../../src/schema/messages/outbox-document.ts'
 import { PageDocument } from '../../src/schema/messages/page-document.ts'
-import { isRead, reachOf } from '../../src/schema/messages/reading.ts'
-import { greatestLamport } from '../../src/schema/messages/sequence.ts'
+import { fold, isRead, type LogView, reachOf } from '../../src/schema/messages/reading.ts'
 import { Sequencer } from '../../src/schema/messages/sequencer.ts'
 import { countUnread, othersUpTo, removedMessages } from '../../src/schema/messages/unread.ts'
 import { runs } from '../support/runs.ts'
@@ -134,13 +133,23 @@ class Device {
     return entries.sort((a, b) => a.index - b.index)
   }
 
+  list(onChanges: (changes: MessageChanges) => void = () => {}): MessageList {
+    const list = new MessageList(this.outbox, onChanges, PAGE_SIZE)
+    for (let number = 0; number < PAGES; number++) {
+      if (this.docs.has(`m/${number}`)) list.openPage(number, this.page(number), true)
+    }
+    return list
+  }
+
+  /** As somebody sees it who opens everything now. */
   logView(): LogView {
-    const { outbox } = this
-    return viewLog(0, this.log(), outbox.outboxes(), outbox.state)
+    const list = this.list()
+    list.stop()
+    return list.view()
   }
 
   /** The log with what is pending. */
-  view(): LogEntry[] {
+  view(): MessageEntry[] {
     const { log, pending } = this.logView()
     return [...log, ...pending]
   }
@@ -152,54 +161,66 @@ class Device {
     if (entries.length === 0) return
     const place = pick % entries.length
     const { horizon } = this.reader
-    const reach = this.#withOthers(reachOf(view, place))
-    const moved = advance(horizon, reach, 1)
+    const { reach, covered } = this.#reachOf(view, place)
+    this.reader.history.advance(covered, this.reader)
+    this.reader.horizon = advance(horizon, reach, 1)
+  }
+
+  #reachOf(view: LogView, place: number): { reach: Reach; covered: string[] } {
+    const entries = [...view.log, ...view.pending]
+    const reach = this.#withOthers(reachOf(view, entries[place]?.index ?? -1))
     // Where the tail may not be told, pending messages stay unread.
     const covered = entries.filter(
       (entry, i) => i <= place && (i < view.log.length || reach.tail?.has(entry.writer)),
     )
-    this.reader.history.advance(covered.map(messageKey), this.reader)
-    this.reader.horizon = moved
+    return { reach, covered: covered.map(messageKey) }
+  }
+
+  /** What was read while it was pending, in terms of what is in the log now. */
+  fold(): void {
+    const { horizon } = this.reader
+    this.reader.horizon = fold(horizon, this.logView(), this.outbox.state, this.author)
   }
 
   /** Marks everything after an index as unread. */
   markUnread(pick: number): void {
-    const { log } = this.logView()
-    const index = (pick % (log.length + 1)) - 1
+    const view = this.logView()
+    const entries = [...view.log, ...view.pending]
+    const place = (pick % (entries.length + 1)) - 1
     const { horizon } = this.reader
     // Anything else would be reading on.
-    if (index > (lastReadIndex(horizon) ?? -1)) return
-    const kept = log.filter(entry => entry.index <= index).map(messageKey)
-    this.reader.history.rewind(kept, this.reader)
-    this.reader.horizon = rewind(horizon, this.outbox.writer, this.#withOthers({ index }), 1)
+    if (entries.slice(0, place + 1).some(entry => !isRead(horizon, entry))) return
+    // What is in the log and not here yet may have been read.
+    if (!view.isComplete && place >= view.log.length) return
+    const { reach, covered } = this.#reachOf(view, place)
+    this.reader.history.rewind(covered, this.reader)
+    this.reader.horizon = rewind(horizon, this.outbox.writer, reach, 1)
   }
 
   /** As a device does that has the page; every fifth index as one that has not. */
   #withOthers(reach: Reach): Reach {
     if (reach.index % 5 === 4) return reach
     const page = this.page(pageOf(Math.max(0, reach.index), PAGE_SIZE))
-    const others = othersUpTo(reach.index, this.author, this.outbox.authors(), {
-      entries: page.entries(),
-      sentBefore: page.sentBefore,
-    })
+    const others = othersUpTo(reach.index, this.author, this.outbox.authors(), page)
     return others === undefined ? reach : { ...reach, others }
   }
 
   send(): MessageId {
     const { outbox } = this
     const counter = outbox.nextCounter(this.author)
-    const lamport = greatestLamport(outbox.outboxes(), outbox.state) + 1
+    const list = this.list()
+    list.stop()
+    const lamport = list.nextLamport
     const content = { body: `${outbox.writer}/${counter}`, subject: null, attributes: '{"by":{}}' }
     outbox.push(this.author, { kind: 'message', counter, lamport, time: lamport, content })
     return { writer: outbox.writer, counter }
   }
 
-  target(pick: number): { id: MessageId; entry: LogEntry; index: number | null } | undefined {
+  target(pick: number): { id: MessageId; entry: MessageEntry; index: number | null } | undefined {
     const view = this.view()
     const entry = view[pick % (view.length || 1)]
     if (!entry) return undefined
-    const isFinal = this.log().some(one => messageKey(one) === messageKey(entry))
-    const { writer, counter, index } = entry
+    const { writer, counter, index, isFinal } = entry
     return { id: { writer, counter }, entry, index: isFinal ? index : null }
   }
 
@@ -255,6 +276,7 @@ class Host extends Device {
     }
     const sequencer = new Sequencer({
       outbox: this.outbox,
+      owner: '',
       pageSize: PAGE_SIZE,
       openPage: async number => {
         step()
@@ -283,10 +305,98 @@ class Host extends Device {
   }
 }
 
+/** What a device shows that follows events only. */
+class Mirror {
+  readonly #device: Device
+  readonly #docs: Map<string, Y.Doc>
+  readonly #list: MessageList
+  readonly #shown = new Map<string, Shown>()
+
+  constructor(device: Device) {
+    this.#device = device
+    this.#docs = device.docs
+    let isReady = false
+    this.#list = device.list(changes => {
+      if (isReady) this.#take(changes)
+    })
+    isReady = true
+    for (let index = 0; index < this.#list.length; index++) this.#show(this.#list.at(index))
+  }
+
+  /** It is gone with a process that was killed. */
+  get isOver(): boolean {
+    return this.#docs !== this.#device.docs
+  }
+
+  /** What it was told makes what it would see anew. */
+  check(): void {
+    for (let number = 0; number < PAGES; number++) {
+      const isThere = this.#docs.has(`m/${number}`) && !this.#list.page(number)
+      if (isThere) this.#list.openPage(number, this.#device.page(number), true)
+    }
+    const now = new Map<string, Shown>()
+    for (let index = 0; index < this.#list.length; index++) {
+      const entry = this.#list.at(index)
+      if (entry?.content) now.set(entry.key, shownOf(entry))
+    }
+    expect(this.#shown).toEqual(now)
+    const fresh = this.#device.logView()
+    expect(plain(this.#list.view().log)).toEqual(plain(fresh.log))
+    expect(plain(this.#list.view().pending)).toEqual(plain(fresh.pending))
+    expect(this.#list.view().isComplete).toBe(fresh.isComplete)
+  }
+
+  /** What was shown once is there until it is removed. */
+  checkKept(removed: ReadonlySet<string>, sent: readonly string[]): void {
+    for (const key of this.#gone) expect(removed).toContain(key)
+    for (const key of this.#shown.keys()) expect(sent).toContain(key)
+  }
+
+  readonly #gone = new Set<string>()
+
+  #take({ added, updated, removed, isAddedOnly }: MessageChanges): void {
+    if (isAddedOnly) expect(removed).toEqual([])
+    for (const entry of added) {
+      expect(this.#shown.has(entry.key), 'added twice').toBe(false)
+      this.#show(entry)
+    }
+    for (const [entry, mask] of updated) {
+      const before = this.#shown.get(entry.key)
+      expect(before, 'updated and not there').toBeDefined()
+      const now = shownOf(entry)
+      const reasons = MESSAGE_REASONS.filter((_, i) => mask & (1 << i))
+      expect(reasons.length).toBeGreaterThan(0)
+      if (reasons.includes('index')) expect(now.index).not.toBe(before?.index)
+      else expect(now.index).toBe(before?.index)
+      expect(reasons.includes('deliveryState')).toBe(now.isFinal !== before?.isFinal)
+      this.#show(entry)
+    }
+    for (const { key } of removed) {
+      expect(this.#shown.delete(key), 'removed and not there').toBe(true)
+      this.#gone.add(key)
+    }
+  }
+
+  #show(entry: MessageEntry | undefined): void {
+    if (entry?.content) this.#shown.set(entry.key, shownOf(entry))
+  }
+}
+
+interface Shown {
+  readonly index: number
+  readonly isFinal: boolean
+  readonly body: unknown
+  readonly attributes: JSONValue
+}
+
+function shownOf({ index, isFinal, content, attributes }: MessageEntry): Shown {
+  return { index, isFinal, body: content?.body, attributes }
+}
+
 type Action =
   | { kind: 'send'; device: number }
   | { kind: 'react' | 'remove' | 'read' | 'unread'; device: number; pick: number }
-  | { kind: 'meet'; device: number }
+  | { kind: 'meet' | 'fold'; device: number }
   | { kind: 'sync'; device: number; other: number; channels: number }
   | { kind: 'run'; crashAt: number; device: number; at: number }
   | { kind: 'leak'; device: number }
@@ -323,6 +433,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('unread' as const), device, pick: fc.nat(40) }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('meet' as const), device }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('fold' as const), device }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -362,19 +473,20 @@ function checkReading(device: Device): void {
     const key = messageKey(entry)
     const expected = history.isRead(key, device.reader)
     // Another device has read more of the log than has come here: what it has read may still be pending here.
-    const isBehind = !log.includes(entry) && horizon.live.some(({ index }) => index >= log.length)
+    const isBehind = !entry.isFinal && horizon.live.some(({ index }) => index >= log.length)
     if (isBehind && expected) continue
-    expect(isRead(horizon, entry, log.includes(entry)), `${key} is read`).toBe(expected)
+    // Own messages are never unread, wherever the horizon passes them.
+    if (entry.author === device.author) continue
+    expect(isRead(horizon, entry), `${key} is read`).toBe(expected)
   }
   if (!isComplete) return
   const { author: reader, outbox } = device
   // It may be known before its page shows it.
   const removed = new Set(outbox.removed().map(({ index }) => index))
-  const isRemoved = (entry: LogEntry) =>
-    entry.content === null || (log.includes(entry) && removed.has(entry.index))
+  const isRemoved = (entry: MessageEntry) =>
+    entry.content === null || (entry.isFinal && removed.has(entry.index))
   const unread = [...log, ...pending].filter(
-    entry =>
-      !isRemoved(entry) && entry.author !== reader && !isRead(horizon, entry, log.includes(entry)),
+    entry => !isRemoved(entry) && entry.author !== reader && !isRead(horizon, entry),
   )
   const known = {
     horizon,
@@ -387,7 +499,7 @@ function checkReading(device: Device): void {
   expect(countUnread({ ...known, view })).toBe(unread.length)
   // Without any page, the same where it can be told at all; not before a removal that the page shows is recorded.
   if (log.some(({ content, index }) => content === null && !isRecorded(index))) return
-  const blind = countUnread({ ...known, view: { log: [], pending, isComplete: false } })
+  const blind = countUnread({ ...known, view: { log: [], end: 0, pending, isComplete: false } })
   if (log.length === outbox.state.count) expect(blind ?? unread.length).toBe(unread.length)
   if (blind !== undefined) blindCounts++
 }
@@ -399,6 +511,16 @@ async function live(actions: Action[]): Promise<void> {
   const devices = [...AUTHORS.map(author => new Device(author, historyOf(author))), host]
   const everybody = host.channels()
   const witness = new Witness()
+  const mirrors = new Map<Device, Mirror>()
+  const checkMirrors = () => {
+    for (const each of devices) {
+      const known = mirrors.get(each)
+      const mirror = known && !known.isOver ? known : new Mirror(each)
+      mirrors.set(each, mirror)
+      mirror.check()
+      mirror.checkKept(removed, sent)
+    }
+  }
   const sent: string[] = []
   const removed = new Set<string>()
   /** What its author saw when a message was written. */
@@ -414,6 +536,7 @@ async function live(actions: Action[]): Promise<void> {
     } else if (one.kind === 'leak') actor.leak(host)
     else if (one.kind === 'read') actor.read(one.pick)
     else if (one.kind === 'unread') actor.markUnread(one.pick)
+    else if (one.kind === 'fold') actor.fold()
     else if (one.kind === 'meet') {
       for (const each of devices) if (each !== actor) meetReaders(actor.reader, each.reader)
     } else if (one.kind === 'react') {
@@ -431,6 +554,7 @@ async function live(actions: Action[]): Promise<void> {
       witness.look(each)
       checkReading(each)
     }
+    checkMirrors()
   }
 
   const meet = () => {
@@ -444,13 +568,15 @@ async function live(actions: Action[]): Promise<void> {
   // What waited for its target has found it.
   await host.run(Number.POSITIVE_INFINITY)
   meet()
+  checkMirrors()
   for (const each of devices) {
     witness.look(each)
     checkReading(each)
     const view = each.view()
-    expect(view).toEqual(host.view())
+    expect(plain(view)).toEqual(plain(host.view()))
     expect(view.map(({ index }) => index)).toEqual(view.map((_, i) => i))
     expect(view.map(messageKey).sort()).toEqual([...sent].sort())
+    expect(view.every(({ isFinal }) => isFinal)).toBe(true)
     expect(each.outbox.outboxes()).toEqual([])
     expect(each.outbox.state.count).toBe(sent.length)
     for (const { index } of view) expect(pageOf(index, PAGE_SIZE)).toBeLessThan(PAGES)
@@ -478,6 +604,12 @@ async function live(actions: Action[]): Promise<void> {
       newest.set(writer, counter)
     }
   }
+}
+
+function plain(entries: readonly MessageEntry[]): unknown[] {
+  return entries.map(({ key, index, isFinal, author, time, content, edits }) => {
+    return { key, index, isFinal, author, time, content, edits }
+  })
 }
 
 /** Lives that rules were found wanting with. */

@@ -30,7 +30,7 @@ export class SessionCrowd {
     const entry = document.entry(`person-${device}`)
     document.transact(() => {
       if (!entry.isPresent) document.addParticipant(entry.key, attributes, undefined, 1e12, device)
-      document.advanceHorizon(entry, index, 1.8e12)
+      document.advanceHorizon(entry, { index }, 1.8e12)
       document.writeHorizon(entry)
     })
     await session.destroy()

@@ -16,15 +16,13 @@ export const OUTBOX_ROOTS = {
   /** Arrays of entries by `participant|writer`: each is made and filled by its writer, and emptied by the sequencer. */
   outbox: 'outbox',
   /**
-   * How far the log has come, by the writer that runs the sequencer. One key in all: others beside it would keep a
-   * tombstone for each write.
+   * How far the log has come, by `participant|writer` of who runs the sequencer; `''` is a server. One key in all: others
+   * beside it would keep a tombstone for each write.
    */
   log: 'log',
   /** Of removed messages, by index: the writer. Written by the sequencer. */
   removed: 'removed',
 } as const
-
-const STATE = 'state'
 
 /** Somebody's entries that are not in the log yet, in the order they were written. */
 export interface Outbox {
@@ -40,6 +38,13 @@ export interface OutboxItem {
   readonly stored: unknown
 }
 
+/** An item that was put behind the others of its outbox. */
+export interface AppendedItem {
+  readonly author: string
+  readonly writer: Writer
+  readonly entry: OutboxEntry | undefined
+}
+
 /** What is written and not in the log yet, and how far the log has come. */
 export class OutboxDocument {
   readonly #doc: Y.Doc
@@ -47,6 +52,10 @@ export class OutboxDocument {
   readonly #log: Y.Map<unknown>
   readonly #removed: Y.Map<unknown>
   #state = EMPTY_LOG
+  /** Only then is it known when what is remembered has changed. */
+  #isFollowed = false
+  #authors: Map<Writer, string> | undefined
+  #recorded: { index: number; writer: Writer }[] | undefined
   /** What `#state` is made of. */
   readonly #read = new WeakSet<object>()
   readonly #decoded = new WeakMap<object, OutboxEntry | undefined>()
@@ -63,6 +72,15 @@ export class OutboxDocument {
     return this.#doc.clientID
   }
 
+  /** Who runs the sequencer, a participant key or `''` for a server; undefined = nobody ever did. */
+  get sequencedBy(): string | undefined {
+    for (const key of this.#log.keys()) {
+      const owner = parseSlotKey(key)?.owner
+      if (owner !== undefined) return owner
+    }
+    return undefined
+  }
+
   /** The join of all that was ever seen: those who ran the sequencer one after the other may not have met. */
   get state(): LogState {
     for (const stored of this.#log.values()) {
@@ -75,32 +93,68 @@ export class OutboxDocument {
   }
 
   /** Which messages were removed from the log, with their writers. */
-  removed(): { index: number; writer: Writer }[] {
+  removed(): readonly { index: number; writer: Writer }[] {
+    if (this.#recorded) return this.#recorded
     const found: { index: number; writer: Writer }[] = []
     for (const [key, writer] of this.#removed.entries()) {
       const index = Number(key)
       if (isCount(index) && String(index) === key && isCount(writer)) found.push({ index, writer })
     }
+    if (this.#isFollowed) this.#recorded = found
     return found
   }
 
   /** Who writes under which client id: everybody who ever wrote keeps their outbox. */
-  authors(): Map<Writer, string> {
+  authors(): ReadonlyMap<Writer, string> {
+    if (this.#authors) return this.#authors
     const authors = new Map<Writer, string>()
     for (const key of this.#outboxes.keys()) {
       const slot = parseSlotKey(key)
       if (slot) authors.set(slot.number, slot.owner)
     }
+    if (this.#isFollowed) this.#authors = authors
     return authors
   }
 
-  /** Calls back after every transaction that changed something here; returns how to end that. */
-  observe(onChange: () => void): () => void {
-    this.#outboxes.observeDeep(onChange)
-    this.#log.observe(onChange)
+  /**
+   * Calls back when transactions have changed something here; returns how to end that.
+   *
+   * @param onChanged gets what was appended, or undefined if that is not all that happened
+   */
+  follow(onChanged: (appended: readonly AppendedItem[] | undefined) => void): () => void {
+    let appended: AppendedItem[] | undefined = []
+    let isTouched = false
+    const onEvents = (events: Y.YEvent<Y.Map<unknown> | Y.Array<unknown>>[]) => {
+      isTouched = true
+      for (const event of events) {
+        if (event.target === this.#outboxes) this.#authors = undefined
+        const items = appended && this.#appendedBy(event)
+        appended = items && appended?.concat(items)
+      }
+    }
+    const onOther = () => {
+      isTouched = true
+      appended = undefined
+      this.#recorded = undefined
+    }
+    const onSettled = () => {
+      if (!isTouched) return
+      const news = appended
+      isTouched = false
+      appended = []
+      onChanged(news)
+    }
+    this.#isFollowed = true
+    this.#outboxes.observeDeep(onEvents as () => void)
+    this.#log.observe(onOther)
+    this.#removed.observe(onOther)
+    // Not after each: who is told would write while Yjs still holds back what that changes.
+    this.#doc.on('afterAllTransactions', onSettled)
     return () => {
-      this.#outboxes.unobserveDeep(onChange)
-      this.#log.unobserve(onChange)
+      this.#outboxes.unobserveDeep(onEvents as () => void)
+      this.#log.unobserve(onOther)
+      this.#removed.unobserve(onOther)
+      this.#doc.off('afterAllTransactions', onSettled)
     }
   }
 
@@ -143,12 +197,13 @@ export class OutboxDocument {
 
   /** The sequencer's: the log has come this far, and these are in it. One transaction. */
   acknowledge(
+    owner: string,
     state: LogState,
     handled: ReadonlySet<OutboxItem['stored']>,
     removed: readonly { index: number; writer: Writer }[],
   ): void {
     this.#doc.transact(() => {
-      const key = slotKey(STATE, this.writer)
+      const key = slotKey(owner, this.writer)
       this.#log.set(key, encodeLogState(joinLogState(this.state, state)))
       for (const other of this.#log.keys()) if (other !== key) this.#log.delete(other)
       for (const { index, writer } of removed) {
@@ -159,6 +214,39 @@ export class OutboxDocument {
         if (array instanceof Y.Array && array.length > 0) deleteItems(array, handled)
       }
     }, this)
+  }
+
+  /** What an event put behind the rest of an outbox; undefined if that is not all it did. */
+  #appendedBy({ target, changes }: Y.YEvent<Y.Map<unknown> | Y.Array<unknown>>) {
+    if (target === this.#outboxes) {
+      const made: AppendedItem[][] = []
+      for (const [key, { action }] of changes.keys) {
+        const array = this.#outboxes.get(key)
+        if (action !== 'add' || !(array instanceof Y.Array)) return undefined
+        made.push(this.#itemsOf(key, array.toArray()))
+      }
+      return made.flat()
+    }
+    const key = target._item?.parentSub
+    if (!key || target.parent !== this.#outboxes || !(target instanceof Y.Array)) return undefined
+    let place = 0
+    let items: unknown[] = []
+    for (const { retain = 0, insert = [], delete: deleted = 0 } of changes.delta) {
+      if (deleted > 0) return undefined
+      place += retain
+      items = insert as unknown[]
+    }
+    return place + items.length === target.length ? this.#itemsOf(key, items) : undefined
+  }
+
+  #itemsOf(key: string, items: readonly unknown[]): AppendedItem[] {
+    const slot = parseSlotKey(key)
+    if (!slot || !isParticipantKey(slot.owner)) return []
+    return items.map(stored => ({
+      author: slot.owner,
+      writer: slot.number,
+      entry: this.#decode(stored),
+    }))
   }
 
   /** Once, however long it waits. */

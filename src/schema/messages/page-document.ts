@@ -29,14 +29,30 @@ export class PageDocument {
     this.#entries = PageEntries.of(this.#log)
   }
 
-  observe(onChange: () => void): () => void {
+  /** Calls back when transactions have changed something here; returns how to end that. */
+  follow(onChanged: () => void): () => void {
+    let isTouched = false
+    const onChange = () => {
+      isTouched = true
+    }
+    const onSettled = () => {
+      if (!isTouched) return
+      isTouched = false
+      onChanged()
+    }
     this.#log.observe(onChange)
-    return () => this.#log.unobserve(onChange)
+    this.#before.observe(onChange)
+    this.#doc.on('afterAllTransactions', onSettled)
+    return () => {
+      this.#log.unobserve(onChange)
+      this.#before.unobserve(onChange)
+      this.#doc.off('afterAllTransactions', onSettled)
+    }
   }
 
   /** By index, each index and each message once: of several, the one that was there first counts. */
-  entries(): LogEntry[] {
-    return this.#entries.sorted().slice()
+  entries(): readonly LogEntry[] {
+    return this.#entries.sorted()
   }
 
   at(index: number): LogEntry | undefined {

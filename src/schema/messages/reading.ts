@@ -1,24 +1,71 @@
-import type { Horizon, Reach } from '../horizon.ts'
-import type { LogEntry } from './log-entry.ts'
-import type { LogView } from './log-view.ts'
+import type { Epoch, Horizon, Reach } from '../horizon.ts'
+import type { LogState } from './log-state.ts'
+import type { MessageEntry } from './message-entry.ts'
 
-/** Somebody has read a message when every epoch of their horizon reaches it. */
-export function isRead({ live }: Horizon, entry: LogEntry, isFinal: boolean): boolean {
-  const { index, writer, counter } = entry
-  return (
-    live.length > 0 &&
-    live.every(
-      epoch => (isFinal && index <= epoch.index) || counter <= (epoch.tail?.get(writer) ?? 0),
-    )
-  )
+/** What somebody sees of a conversation's messages: the end of the log, and what is pending behind it. */
+export interface LogView {
+  /** By index, without gaps, as far back as pages are open. */
+  readonly log: readonly MessageEntry[]
+  /** How many messages of the log are here or before it: one more than the last index in it. */
+  readonly end: number
+  /** In the order in which they are shown; their indices are provisional. */
+  readonly pending: readonly MessageEntry[]
+  /** Nothing is in the log that has not come here yet. */
+  readonly isComplete: boolean
 }
 
-/** How far somebody has read who reads up to a place in the view, counted through log and pending messages. */
-export function reachOf({ log, pending, isComplete }: LogView, place: number): Reach {
-  const shown = log[Math.min(place, log.length - 1)]
-  const index = shown ? shown.index : -1
-  const read = pending.slice(0, Math.max(0, place + 1 - log.length))
+/** Somebody has read a message when every epoch of their horizon reaches it. */
+export function isRead({ live }: Horizon, message: MessageEntry): boolean {
+  return live.length > 0 && live.every(epoch => reaches(epoch, message))
+}
+
+/** How far somebody has read who has read up to an index, pending messages included. */
+export function reachOf({ end, pending, isComplete }: LogView, upTo: number): Reach {
+  const index = Math.min(upTo, end - 1)
+  const tail = new Map<number, number>()
+  for (const message of pending) {
+    if (message.index > upTo) break
+    tail.set(message.writer, message.counter)
+  }
   // Of a writer's messages one may be in the log already and not here yet: the tail would cover it unseen.
-  if (read.length === 0 || !isComplete) return { index }
-  return { index, tail: new Map(read.map(({ writer, counter }) => [writer, counter])) }
+  return tail.size > 0 && isComplete ? { index, tail } : { index }
+}
+
+/**
+ * The same reading in another form, now that messages which were read while they were pending are in the log: the index
+ * takes the place of the tail, as far as it can. The horizon itself if there is nothing to do.
+ *
+ * @param reader participant key of whose horizon it is: between messages that were read, own ones count as read
+ */
+export function fold(horizon: Horizon, view: LogView, state: LogState, reader: string): Horizon {
+  if (!horizon.live.some(({ tail }) => tail)) return horizon
+  const live = horizon.live.map(epoch => foldEpoch(epoch, view, state, reader))
+  return live.every((epoch, i) => epoch === horizon.live[i]) ? horizon : { ...horizon, live }
+}
+
+function foldEpoch(epoch: Epoch, view: LogView, state: LogState, reader: string): Epoch {
+  const { tail, writer, n } = epoch
+  const first = view.log[0]?.index ?? 0
+  if (!tail || first > epoch.index + 1) return epoch
+  let { index } = epoch
+  let others = index < 0 ? 0 : epoch.others
+  const rest = view.log.slice(index + 1 - first)
+  for (const message of rest) {
+    const isOwn = message.author === reader
+    if (!isOwn && !reaches(epoch, message)) break
+    index = message.index
+    if (!isOwn && others !== undefined) others++
+  }
+  const beyond = rest.filter(message => message.index > index && reaches(epoch, message))
+  const needed = new Set(beyond.map(message => message.writer))
+  const kept = [...tail].filter(([author, counter]) => {
+    return needed.has(author) || counter > (state.done.get(author) ?? 0) || !view.isComplete
+  })
+  if (index === epoch.index && kept.length === tail.size) return epoch
+  const reach = { writer, n, index, ...(index >= 0 && others !== undefined && { others }) }
+  return kept.length > 0 ? { ...reach, tail: new Map(kept) } : reach
+}
+
+function reaches(epoch: Epoch, { index, isFinal, writer, counter }: MessageEntry): boolean {
+  return (isFinal && index <= epoch.index) || counter <= (epoch.tail?.get(writer) ?? 0)
 }

@@ -13,36 +13,57 @@ export interface Pending {
 }
 
 /** Pending messages in the order they are shown in, and get their indices in. */
-export function pendingMessages(outboxes: readonly Outbox[], state: LogState): Pending[] {
-  const pending: Pending[] = []
-  const done = new Map(state.done)
-  for (const { author, writer, items } of outboxes) {
-    let newest = done.get(writer) ?? 0
-    let lamport = 0
-    for (const { entry } of items) {
-      if (entry?.kind !== 'message') continue
-      // Those of one writer keep their order, whatever they say.
-      lamport = Math.max(lamport, entry.lamport)
-      // In the log already, where the outbox was not cleared yet; or forged.
-      if (entry.counter <= newest) continue
-      newest = entry.counter
-      pending.push({ author, writer, lamport, message: entry })
-    }
-    // Two outboxes of one writer are forged; still each message has one index.
-    done.set(writer, newest)
-  }
-  return pending.sort(byOrder)
-}
+export class PendingQueue {
+  readonly #sorted: Pending[] = []
+  /** Of each writer: the counter of the newest message, and the greatest Lamport time. */
+  readonly #ends = new Map<Writer, { counter: number; lamport: number }>()
+  readonly #done: LogState['done']
+  #lamport: number
 
-/** Greater than or equal to that of every message there is; but one can always count on from it, whatever is forged. */
-export function greatestLamport(outboxes: readonly Outbox[], state: LogState): number {
-  let greatest = state.lamport
-  for (const { items } of outboxes) {
-    for (const { entry } of items) {
-      if (entry?.kind === 'message') greatest = Math.max(greatest, entry.lamport)
+  constructor(outboxes: readonly Outbox[], state: LogState) {
+    this.#done = state.done
+    this.#lamport = state.lamport
+    for (const { author, writer, items } of outboxes) {
+      for (const { entry } of items) {
+        if (entry?.kind !== 'message') continue
+        const pending = this.#take(author, writer, entry)
+        if (pending) this.#sorted.push(pending)
+      }
     }
+    this.#sorted.sort(byOrder)
   }
-  return Math.min(greatest, MAX_COUNT - 1)
+
+  get sorted(): readonly Pending[] {
+    return this.#sorted
+  }
+
+  /** Greater than or equal to that of every message there is; but one can always count on from it, whatever is forged. */
+  get lamport(): number {
+    return Math.min(this.#lamport, MAX_COUNT - 1)
+  }
+
+  /** Puts a message in its place, and says where that is; -1 = it is not pending. */
+  add(author: string, writer: Writer, message: PendingMessage): number {
+    const pending = this.#take(author, writer, message)
+    if (!pending) return -1
+    let place = this.#sorted.length
+    // Most are the newest.
+    while (place > 0 && byOrder(pending, this.#sorted[place - 1] as Pending) < 0) place--
+    this.#sorted.splice(place, 0, pending)
+    return place
+  }
+
+  #take(author: string, writer: Writer, message: PendingMessage): Pending | undefined {
+    const end = this.#ends.get(writer) ?? { counter: this.#done.get(writer) ?? 0, lamport: 0 }
+    this.#ends.set(writer, end)
+    this.#lamport = Math.max(this.#lamport, message.lamport)
+    // Those of one writer keep their order, whatever they say.
+    end.lamport = Math.max(end.lamport, message.lamport)
+    // In the log already, where the outbox was not cleared yet; or forged: each message has one index.
+    if (message.counter <= end.counter) return undefined
+    end.counter = message.counter
+    return { author, writer, lamport: end.lamport, message }
+  }
 }
 
 /** Gives pending messages their indices; they must be sorted. */

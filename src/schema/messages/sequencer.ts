@@ -1,11 +1,11 @@
 import { Batch } from './batch.ts'
 import { pageOf } from './ids.ts'
 import type { LogEntry } from './log-entry.ts'
-import { isInLog, type LogState } from './log-state.ts'
+import { EMPTY_LOG, isInLog, type LogState } from './log-state.ts'
 import type { OutboxDocument } from './outbox-document.ts'
 import type { OutboxEntry } from './outbox-entry.ts'
 import type { PageDocument } from './page-document.ts'
-import { greatestLamport, pendingMessages, sequence, stateAfter } from './sequence.ts'
+import { PendingQueue, sequence, stateAfter } from './sequence.ts'
 
 /** A page that is open, and loaded. */
 export interface OpenPage {
@@ -16,6 +16,8 @@ export interface OpenPage {
 
 export interface SequencerContext {
   readonly outbox: OutboxDocument
+  /** Who runs it: a participant key, or `''` for a server. */
+  readonly owner: string
   /** What it resolves to is used until the next one is asked for. */
   openPage(page: number): Promise<OpenPage>
   /** Messages on a page; the same for ever. Default 1000. */
@@ -72,17 +74,21 @@ export class Sequencer {
   async #step(): Promise<boolean> {
     const { outbox } = this.#context
     const outboxes = outbox.outboxes()
-    if (outboxes.length === 0) return true
+    if (outboxes.length === 0) {
+      if (outbox.sequencedBy === undefined) await this.#begin()
+      return true
+    }
     const end = await this.#findEnd(outbox.state)
     if (!end) return false
 
     const { state } = end
     // What a forged page has further on counts as it is when the log has come there.
-    const pending = pendingMessages(outboxes, state).filter(({ writer, message }) => {
+    const queue = new PendingQueue(outboxes, state)
+    const pending = queue.sorted.filter(({ writer, message }) => {
       return !end.page.find({ writer, counter: message.counter })
     })
     const added = sequence(pending.slice(0, this.#free(end, pending.length)), state)
-    const next = { ...stateAfter(state, added), lamport: greatestLamport(outboxes, state) }
+    const next = { ...stateAfter(state, added), lamport: queue.lamport }
     const batch = new Batch(this.#context, end.number, added)
     const handled = new Set<unknown>()
     for (const { author, writer, items } of outboxes) {
@@ -97,10 +103,17 @@ export class Sequencer {
     // A removal is counted by its command until it is recorded, so that must not be forgotten before.
     await this.#context.flush()
     await this.#write(batch, end)
-    outbox.acknowledge(next, handled, batch.removed)
+    outbox.acknowledge(this.#context.owner, next, handled, batch.removed)
     this.#state = next
     await this.#context.flush()
     return true
+  }
+
+  /** Says that there is a sequencer: who sends then waits for an index. */
+  async #begin(): Promise<void> {
+    const { outbox, owner, flush } = this.#context
+    outbox.acknowledge(owner, EMPTY_LOG, new Set(), [])
+    await flush()
   }
 
   /** With what the pages have beyond the state, after a step that was stopped; undefined where they have less. */

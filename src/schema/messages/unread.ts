@@ -1,11 +1,11 @@
 import type { Counts } from '../counts.ts'
 import type { Epoch, Horizon, Writer } from '../horizon.ts'
 import { messageKey } from './ids.ts'
-import type { LogEntry } from './log-entry.ts'
 import { isInLog, type LogState } from './log-state.ts'
-import type { LogView } from './log-view.ts'
+import type { MessageEntry } from './message-entry.ts'
 import type { Outbox } from './outbox-document.ts'
-import { isRead } from './reading.ts'
+import type { PageDocument } from './page-document.ts'
+import { isRead, type LogView } from './reading.ts'
 
 /** A message of the log that was removed; index null = it was pending then, and where it is now is not known. */
 export interface Removed {
@@ -49,25 +49,25 @@ export interface Unread {
  * there either.
  */
 export function countUnread(unread: Unread): number | undefined {
-  const { horizon, reader, view } = unread
+  const { horizon, reader, view, removed } = unread
   // Its page may still be to come.
-  const removed = new Set(unread.removed.map(({ index }) => index))
-  const isRemoved = (entry: LogEntry, isFinal: boolean) =>
-    entry.content === null || (isFinal && removed.has(entry.index))
-  const isUnread = (entry: LogEntry, isFinal: boolean) =>
-    !isRemoved(entry, isFinal) && entry.author !== reader && !isRead(horizon, entry, isFinal)
-  const sequenced =
-    countByHorizon(unread, removed) ?? countByView(unread, entry => isUnread(entry, true))
-  return sequenced === undefined
-    ? undefined
-    : sequenced + view.pending.filter(entry => isUnread(entry, false)).length
+  const recorded = new Set(removed.map(({ index }) => index))
+  const isUnread = (message: MessageEntry) =>
+    isUnreadBy(message, horizon, reader) && !(message.isFinal && recorded.has(message.index))
+  const sequenced = countByHorizon(unread, recorded) ?? countByView(unread, isUnread)
+  return sequenced === undefined ? undefined : sequenced + view.pending.filter(isUnread).length
+}
+
+/** Whether a message counts as unread for somebody, as far as can be told by looking at it. */
+export function isUnreadBy(message: MessageEntry, horizon: Horizon, reader: string): boolean {
+  return message.content !== null && message.author !== reader && !isRead(horizon, message)
 }
 
 /** By numbers alone; undefined where these do not tell. */
 function countByHorizon(unread: Unread, recorded: ReadonlySet<number | null>): number | undefined {
   const { horizon, reader, authors, state, removed, view } = unread
   // The log is ahead of what is said of it.
-  if ((view.log.at(-1)?.index ?? -1) >= state.count) return undefined
+  if (view.end > state.count) return undefined
   const lowest = lowestEpoch(horizon)
   if (!lowest || lowest.index >= state.count - 1) return lowest && 0
   const readOthers = lowest.index < 0 ? 0 : lowest.others
@@ -87,12 +87,13 @@ function countByHorizon(unread: Unread, recorded: ReadonlySet<number | null>): n
 
 /** By looking at everything behind it; undefined where that is not all here. */
 function countByView(
-  { horizon, state, view: { log, isComplete } }: Unread,
-  isUnread: (entry: LogEntry) => boolean,
+  { horizon, view }: Unread,
+  isUnread: (message: MessageEntry) => boolean,
 ): number | undefined {
+  if (!view.isComplete) return undefined
   const from = (lowestEpoch(horizon)?.index ?? -1) + 1
-  const first = log[0]?.index ?? state.count
-  return isComplete && first <= from ? log.filter(isUnread).length : undefined
+  const first = view.log[0]?.index ?? view.end
+  return first <= from ? view.log.filter(isUnread).length : undefined
 }
 
 /** How many messages up to an index are of others, removed ones too; undefined where that is not known here. */
@@ -100,16 +101,23 @@ export function othersUpTo(
   index: number,
   reader: string,
   authors: Authors,
-  page: { readonly entries: readonly LogEntry[]; readonly sentBefore: Counts | undefined },
+  page: Pick<PageDocument, 'at' | 'entries' | 'sentBefore'> | undefined,
 ): number | undefined {
   if (index < 0) return 0
-  const entries = page.entries.filter(entry => entry.index <= index)
-  const own = page.sentBefore && sumOf(page.sentBefore, authors, reader)
-  if (own === undefined || entries.at(-1)?.index !== index) return undefined
-  return index + 1 - own - entries.filter(({ author }) => author === reader).length
+  const own = page?.sentBefore && sumOf(page.sentBefore, authors, reader)
+  if (own === undefined || !page?.at(index)) return undefined
+  let others = index + 1 - own
+  for (const entry of page.entries()) {
+    if (entry.index > index) break
+    if (entry.author === reader) others--
+  }
+  return others
 }
 
-function lowestEpoch({ live }: Horizon): Epoch | undefined {
+/** The epoch that reaches least far, and knows most of what lies before it. */
+export function lowestEpoch({ live }: Horizon): Epoch | undefined {
+  const [first, second] = live
+  if (!second) return first
   return live.toSorted((a, b) => a.index - b.index || (b.others ?? -1) - (a.others ?? -1))[0]
 }
 

@@ -69,6 +69,16 @@ export class StoredDocument implements PersistenceHandle {
     return inTime(this.#settings, this.#settled())
   }
 
+  async refresh(): Promise<void> {
+    await this.#connection.opening
+    const { db } = this.#connection
+    if (db && !this.#destroyed)
+      await inTime(
+        this.#settings,
+        this.#read(db).then(() => {}),
+      )
+  }
+
   destroy(): Promise<void> {
     this.#destroyed ??= this.#end()
     return this.#destroyed

@@ -23,7 +23,7 @@ function crowd() {
   const advance = (from: number, to: number) => {
     for (let index = from; index < to; index++) {
       for (const { document, entry } of documents) {
-        document.advanceHorizon(entry, index, Date.now())
+        document.advanceHorizon(entry, { index }, Date.now())
         document.transact(() => document.writeHorizon(entry))
       }
     }
@@ -52,7 +52,7 @@ describe('the document', () => {
     const sizes: number[] = []
     first.doc.on('update', (update: Uint8Array) => sizes.push(update.length))
     for (let index = 0; index < 20_000; index++) {
-      first.document.advanceHorizon(first.entry, index, Date.now())
+      first.document.advanceHorizon(first.entry, { index }, Date.now())
       first.document.transact(() => first.document.writeHorizon(first.entry))
     }
     // The first one names its key.

@@ -61,7 +61,7 @@ describe('a page that is open', () => {
     const doc = new Y.Doc()
     const seen: number[] = []
     const page = new PageDocument(doc)
-    page.observe(() => seen.push(page.entries().length))
+    page.follow(() => seen.push(page.entries().length))
     doc.getArray('log').push([[0, 'a', 1, 1, 1, ['x']]])
     doc.getArray('log').push([[1, 'a', 1, 2, 1, ['x']]])
     expect(seen).toEqual([1, 2])

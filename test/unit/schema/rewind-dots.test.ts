@@ -16,21 +16,21 @@ it('a rewind of a writer that goes on without what superseded its slot is still 
   const before = new Y.Doc()
   const phone = open(before)
   before.transact(() => {
-    phone.document.advanceHorizon(phone.entry, 8, now)
+    phone.document.advanceHorizon(phone.entry, { index: 8 }, now)
     phone.document.writeHorizon(phone.entry)
   })
-  phone.document.rewindHorizon(phone.entry, 3, now)
+  phone.document.rewindHorizon(phone.entry, { index: 3 }, now)
   const other = new Y.Doc()
   for (let i = 0; i < 3; i++) {
     const doc = new Y.Doc()
     Y.applyUpdate(doc, Y.encodeStateAsUpdate(i === 0 ? before : other))
     const device = open(doc)
-    device.document.advanceHorizon(device.entry, 4 + i, now)
+    device.document.advanceHorizon(device.entry, { index: 4 + i }, now)
     device.document.transact(() => device.document.writeHorizon(device.entry))
     Y.applyUpdate(other, Y.encodeStateAsUpdate(doc))
   }
   const laptop = open(other)
-  laptop.document.advanceHorizon(laptop.entry, 9, now)
+  laptop.document.advanceHorizon(laptop.entry, { index: 9 }, now)
   laptop.document.transact(() => laptop.document.writeHorizon(laptop.entry))
   expect(laptop.entry.slots).not.toContain(before.clientID)
 
@@ -43,8 +43,8 @@ it('a rewind of a writer that goes on without what superseded its slot is still 
   after.clientID = before.clientID
   const again = open(after)
   expect(lastReadIndex(again.entry.horizon)).toBe(null)
-  again.document.advanceHorizon(again.entry, 7, now)
-  again.document.rewindHorizon(again.entry, 5, now)
+  again.document.advanceHorizon(again.entry, { index: 7 }, now)
+  again.document.rewindHorizon(again.entry, { index: 5 }, now)
 
   // It had not seen that 9 was read, so both stand, and the lower one counts.
   expect(lastReadIndex(join(laptop.entry.horizon, again.entry.horizon))).toBe(5)

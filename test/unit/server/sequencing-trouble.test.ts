@@ -202,8 +202,8 @@ describe('a conversation that somebody filled with rubbish', () => {
     outbox.set('a|7', new Y.Doc())
     doc.getMap('removed').set('x', {})
     doc.getMap('removed').set('-1', -1)
-    doc.getMap('log').set('state|1', 'rubbish')
-    doc.getMap('log').set('state|2', new Uint8Array([255, 255]))
+    doc.getMap('log').set('|1', 'rubbish')
+    doc.getMap('log').set('|2', new Uint8Array([255, 255]))
     doc.getArray('other').push([1])
 
     const page = stockClient(url, pageName(SID, 0))
@@ -255,7 +255,7 @@ describe('a conversation that somebody filled with rubbish', () => {
     const alice = new Author('alice')
     const { doc } = await connected(alice, url)
     const state = { count: 3, done: new Map(), sent: new Map([[9, 3]]), lamport: 3, lastTime: 1 }
-    doc.getMap('log').set('state|9', encodeLogState(state))
+    doc.getMap('log').set('|9', encodeLogState(state))
     alice.send()
     await until(() => expect(warnings.some(line => line.startsWith(SID))).toBe(true))
 

@@ -89,7 +89,7 @@ describe('messages that clients write', () => {
     expect(paths(at(3))).toEqual(['.a'])
     expect(at(5).edits?.by).toBe('bob')
     const { writer } = removed
-    expect(alice.outbox.removed().sort((a, b) => a.index - b.index)).toEqual([
+    expect(alice.outbox.removed().toSorted((a, b) => a.index - b.index)).toEqual([
       { index: 1, writer },
       { index: 4, writer },
     ])
@@ -171,7 +171,7 @@ describe('messages that clients write', () => {
     alice.burst(4500)
     await whenAllIn(alice, 4500)
     const rooms: number[] = []
-    alice.outbox.observe(() => rooms.push(server.health().rooms))
+    alice.outbox.follow(() => rooms.push(server.health().rooms))
     const targets = [4400, 3, 1500, 2500, 3500, 4, 1501].map(index => ({
       index,
       id: alice.sent[index],

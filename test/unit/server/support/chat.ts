@@ -11,7 +11,6 @@ import type { LogEntry } from '../../../../src/schema/messages/log-entry.ts'
 import { OutboxDocument } from '../../../../src/schema/messages/outbox-document.ts'
 import { MAX_COUNT, type MessageCommand } from '../../../../src/schema/messages/outbox-entry.ts'
 import { PageDocument } from '../../../../src/schema/messages/page-document.ts'
-import { greatestLamport } from '../../../../src/schema/messages/sequence.ts'
 import type { DocumentLog } from '../../../../src/server/index.ts'
 import { stockClient, until, whenSynced } from './clients.ts'
 
@@ -43,8 +42,8 @@ export class Author {
   send(body: string | null = null): MessageId {
     const { outbox } = this
     const counter = outbox.nextCounter(this.name)
-    // As `greatestLamport` has it, but not by looking at everything for each message.
-    this.#lamport = Math.max(this.#lamport, greatestLamport([], outbox.state) + 1)
+    // Greater than that of every message, as a queue has it, but without one.
+    this.#lamport = Math.max(this.#lamport, Math.min(outbox.state.lamport, MAX_COUNT - 1) + 1)
     const lamport = this.#lamport
     if (lamport < MAX_COUNT) this.#lamport += 1
     const id = { writer: outbox.writer, counter }

@@ -1,0 +1,20 @@
+import { messageKey } from './ids.ts'
+import type { GivenCommand } from './message-entry.ts'
+import type { Outbox } from './outbox-document.ts'
+
+/** Commands that are not in the log yet, by the message that they are for. */
+export type CommandsByMessage = ReadonlyMap<string, readonly GivenCommand[]>
+
+export function commandsByMessage(outboxes: readonly Outbox[]): CommandsByMessage {
+  const commands = new Map<string, GivenCommand[]>()
+  for (const { author, items } of outboxes) {
+    for (const { entry } of items) {
+      if (!entry || entry.kind === 'message') continue
+      const key = messageKey(entry.target)
+      const list = commands.get(key) ?? []
+      list.push({ by: author, command: entry })
+      commands.set(key, list)
+    }
+  }
+  return commands
+}

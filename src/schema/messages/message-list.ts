@@ -1,0 +1,348 @@
+import { type CommandsByMessage, commandsByMessage } from './commands.ts'
+import { type MessageId, messageKey, PAGE_SIZE, pageOf } from './ids.ts'
+import { isInLog, type LogState } from './log-state.ts'
+import {
+  type GivenCommand,
+  MessageEntry,
+  type MessageOrigin,
+  type MessageState,
+} from './message-entry.ts'
+import type { AppendedItem, Outbox, OutboxDocument } from './outbox-document.ts'
+import type { PageDocument } from './page-document.ts'
+import type { LogView } from './reading.ts'
+import { type Pending, PendingQueue } from './sequence.ts'
+
+/** What one transaction changed; complete before anybody is told. */
+export interface MessageChanges {
+  /** By index. */
+  readonly added: readonly MessageEntry[]
+  /** Messages that were and are there, and the reasons as a bit mask. */
+  readonly updated: readonly (readonly [entry: MessageEntry, mask: number])[]
+  readonly removed: readonly MessageEntry[]
+  /** Nothing happened but that `added` were added to those that are pending. */
+  readonly isAddedOnly: boolean
+}
+
+interface OpenPage {
+  readonly document: PageDocument
+  /** From its first index on, without gaps: who reads what follows a gap would have read what is in it too. */
+  readonly entries: MessageEntry[]
+  readonly stop: () => void
+}
+
+const NO_COMMANDS: readonly GivenCommand[] = []
+const REMOVED: MessageState = { content: null, edits: undefined }
+
+/**
+ * The messages of a conversation as one device sees them: those pages of the log that are open, and what is pending
+ * behind the newest. Every transaction is told of once, after all of it has been taken over.
+ */
+export class MessageList {
+  readonly #outbox: OutboxDocument
+  readonly #pageSize: number
+  readonly #onChanges: (changes: MessageChanges) => void
+  readonly #stop: () => void
+  readonly #pages = new Map<number, OpenPage>()
+  readonly #byKey = new Map<string, MessageEntry>()
+  /** Messages that somebody may still hold, of pages that were closed. */
+  readonly #closed = new Map<string, WeakRef<MessageEntry>>()
+  /** Of messages on open pages those that are not shown, because something before them is yet to come. */
+  #hidden = new Set<string>()
+  #queue: PendingQueue
+  #pending: MessageEntry[] = []
+  /** So many at the beginning of `#pending` are in the log, and have not come here with it. */
+  #onTheirWay = 0
+  #commands: CommandsByMessage = new Map()
+  readonly #touched = new Set<MessageEntry>()
+  #edge = 0
+
+  constructor(
+    outbox: OutboxDocument,
+    onChanges: (changes: MessageChanges) => void,
+    pageSize = PAGE_SIZE,
+  ) {
+    this.#outbox = outbox
+    this.#onChanges = onChanges
+    this.#pageSize = pageSize
+    const outboxes = outbox.outboxes()
+    this.#queue = new PendingQueue(outboxes, outbox.state)
+    this.#rebuild(outboxes)
+    this.#takeChanges(false)
+    this.#stop = outbox.follow(appended => this.#update(appended))
+  }
+
+  stop(): void {
+    this.#stop()
+    for (const { stop } of this.#pages.values()) stop()
+  }
+
+  /** What is written and not in the log, as far as that has come here, in the order in which it is shown. */
+  get pending(): readonly MessageEntry[] {
+    return this.#pending
+  }
+
+  /** How many messages of the log are here or before it, up to the first that is yet to come. */
+  get end(): number {
+    let page = this.#edge
+    while (this.#isFull(page)) page++
+    return page * this.#pageSize + (this.#pages.get(page)?.entries.length ?? 0)
+  }
+
+  /** How many messages are in the log, removed ones included. */
+  get count(): number {
+    return Math.max(this.#outbox.state.count, this.end)
+  }
+
+  /** How many messages there are, pending and removed ones included. */
+  get length(): number {
+    const last = this.#pending.at(-1)
+    return last ? last.index + 1 : this.count
+  }
+
+  /** The page that is to hold the next message. */
+  get newestPage(): number {
+    return pageOf(this.count, this.#pageSize)
+  }
+
+  /** From this page on, messages that come are new. */
+  get edge(): number {
+    return this.#edge
+  }
+
+  /** Greater than that of every message there is. */
+  get nextLamport(): number {
+    return this.#queue.lamport + 1
+  }
+
+  /** A message of an open page, or one that is pending. */
+  at(index: number): MessageEntry | undefined {
+    const page = pageOf(index, this.#pageSize)
+    const found = this.#pages.get(page)?.entries[index - page * this.#pageSize]
+    if (found) return found
+    const waiting = index - this.#firstWaiting
+    const place = waiting < 0 ? index - this.end : this.#onTheirWay + waiting
+    const entry = this.#pending[place]
+    return entry?.index === index ? entry : undefined
+  }
+
+  find(id: MessageId): MessageEntry | undefined {
+    return this.#byKey.get(messageKey(id))
+  }
+
+  page(number: number): PageDocument | undefined {
+    return this.#pages.get(number)?.document
+  }
+
+  /** Opens a page, whose document must be loaded. What is there already is not told of, unless it is new. */
+  openPage(number: number, document: PageDocument, isNew: boolean): void {
+    const stop = document.follow(() => this.#update(undefined))
+    this.#pages.set(number, { document, entries: [], stop })
+    this.#rebuild(this.#outbox.outboxes())
+    this.#tell(this.#takeChanges(isNew), false)
+  }
+
+  /** Messages of a page that is closed keep what they say. */
+  closePage(number: number): void {
+    const page = this.#pages.get(number)
+    if (!page) return
+    page.stop()
+    this.#pages.delete(number)
+    for (const [key, entry] of this.#closed) if (!entry.deref()) this.#closed.delete(key)
+    for (const entry of page.entries) {
+      this.#byKey.delete(entry.key)
+      if (entry.view) this.#closed.set(entry.key, new WeakRef(entry))
+    }
+  }
+
+  /** From this page on, messages that come are new. */
+  startAt(page: number): void {
+    this.#edge = page
+  }
+
+  /** What there is to read: the end of the log as far as it is here, and what is pending. */
+  view(): LogView {
+    const { end } = this
+    const logUpTo = () => this.#logUpTo(end)
+    const pending = this.#pending.slice(this.#onTheirWay)
+    let log: readonly MessageEntry[] | undefined
+    return {
+      // Most of those who ask need not look at it.
+      get log() {
+        log ??= logUpTo()
+        return log
+      },
+      end,
+      pending:
+        this.#hidden.size > 0 ? pending.filter(({ key }) => !this.#hidden.has(key)) : pending,
+      isComplete: this.#hidden.size === 0 && end >= this.#outbox.state.count,
+    }
+  }
+
+  #logUpTo(end: number): readonly MessageEntry[] {
+    let first = pageOf(end, this.#pageSize)
+    while (this.#isFull(first - 1)) first--
+    const log: MessageEntry[] = []
+    for (let page = first; page * this.#pageSize < end; page++) {
+      for (const entry of this.#pages.get(page)?.entries ?? []) log.push(entry)
+    }
+    return log
+  }
+
+  get #firstWaiting(): number {
+    return Math.max(this.#outbox.state.count, this.end + this.#onTheirWay)
+  }
+
+  #isFull(page: number): boolean {
+    return this.#pages.get(page)?.entries.length === this.#pageSize
+  }
+
+  #update(appended: readonly AppendedItem[] | undefined): void {
+    const isAddedOnly = appended !== undefined && this.#append(appended)
+    if (!isAddedOnly) this.#rebuild(this.#outbox.outboxes())
+    this.#tell(this.#takeChanges(true), isAddedOnly)
+  }
+
+  /** As `#rebuild`, if nothing happened but that messages were written: there may be very many already. */
+  #append(items: readonly AppendedItem[]): boolean {
+    const waiting = this.#pending.length - this.#onTheirWay
+    if (this.#queue.sorted.length !== waiting) return false
+    if (items.some(({ entry }) => entry?.kind !== 'message')) return false
+    let first = this.#pending.length
+    for (const { author, writer, entry } of items) {
+      if (entry?.kind !== 'message') continue
+      const place = this.#queue.add(author, writer, entry)
+      if (place < 0) continue
+      const pending = this.#entryOf(this.#queue.sorted[place] as Pending)
+      if (pending.isFinal) return false
+      this.#pending.splice(this.#onTheirWay + place, 0, pending)
+      pending.show(this.#commands.get(pending.key) ?? NO_COMMANDS)
+      first = Math.min(first, this.#onTheirWay + place)
+    }
+    this.#placePending(first)
+    return true
+  }
+
+  #rebuild(outboxes: readonly Outbox[]): void {
+    const { state } = this.#outbox
+    this.#readPages()
+    this.#queue = new PendingQueue(outboxes, state)
+    const isComplete = this.#hidden.size === 0 && this.end >= state.count
+    const waiting = new Set<MessageEntry>()
+    for (const pending of this.#queue.sorted) {
+      const entry = this.#entryOf(pending)
+      if (!entry.isFinal) waiting.add(entry)
+    }
+    const onTheirWay: MessageEntry[] = []
+    for (const entry of this.#pending) {
+      if (entry.isFinal || waiting.has(entry)) continue
+      if (!isComplete && this.#isInLog(entry, state)) onTheirWay.push(entry)
+      else this.#forget(entry)
+    }
+    this.#pending = [...onTheirWay, ...waiting]
+    this.#onTheirWay = onTheirWay.length
+    this.#placePending(0)
+    this.#takeCommands(commandsByMessage(outboxes))
+  }
+
+  #isInLog(entry: MessageEntry, state: LogState): boolean {
+    return isInLog(entry, state) || this.#hidden.has(entry.key)
+  }
+
+  #readPages(): void {
+    this.#hidden = new Set()
+    const numbers = [...this.#pages.keys()].sort((a, b) => a - b)
+    for (const number of numbers) {
+      const isReachable = number <= this.#edge || this.#isFull(number - 1)
+      this.#readPage(number, this.#pages.get(number) as OpenPage, isReachable)
+    }
+  }
+
+  #readPage(number: number, { document, entries }: OpenPage, isReachable: boolean): void {
+    const stored = document.entries()
+    let length = 0
+    for (const one of isReachable ? stored : []) {
+      if (one.index !== number * this.#pageSize + length) break
+      const known = entries[length]
+      if (known?.base !== one) {
+        const entry = this.#entry(one, one)
+        if (known && known !== entry) this.#forget(known)
+        entries[length] = entry
+        entry.base = one
+        entry.place(one.index, true)
+        this.#touched.add(entry)
+      }
+      length++
+    }
+    for (const entry of entries.splice(length)) this.#forget(entry)
+    for (const one of stored.slice(length)) this.#hidden.add(messageKey(one))
+  }
+
+  #placePending(first: number): void {
+    const start = this.#firstWaiting - this.#onTheirWay
+    const { end } = this
+    for (let i = first; i < this.#pending.length; i++) {
+      const entry = this.#pending[i] as MessageEntry
+      entry.place(i + (i < this.#onTheirWay ? end : start), false)
+      this.#touched.add(entry)
+    }
+  }
+
+  #takeCommands(next: CommandsByMessage): void {
+    for (const key of [...this.#commands.keys(), ...next.keys()]) {
+      const entry = this.#byKey.get(key)
+      if (entry) this.#touched.add(entry)
+    }
+    this.#commands = next
+    // What the log has of them comes with it.
+    const kept = new Set(this.#pending.slice(0, this.#onTheirWay))
+    for (const entry of this.#touched) {
+      if (!kept.has(entry)) entry.show(next.get(entry.key) ?? NO_COMMANDS)
+    }
+  }
+
+  #entryOf({ author, writer, message: { counter, time, content } }: Pending): MessageEntry {
+    return this.#entry({ author, writer, counter, time }, { content, edits: undefined })
+  }
+
+  #entry(origin: MessageOrigin, base: MessageState): MessageEntry {
+    const key = messageKey(origin)
+    const known = this.#byKey.get(key) ?? this.#closed.get(key)?.deref()
+    const entry = known ?? new MessageEntry(origin, base)
+    this.#byKey.set(key, entry)
+    return entry
+  }
+
+  /** Of what is not there any more. */
+  #forget(entry: MessageEntry): void {
+    entry.base = REMOVED
+    this.#byKey.delete(entry.key)
+    this.#touched.add(entry)
+  }
+
+  #takeChanges(isNew: boolean): Omit<MessageChanges, 'isAddedOnly'> {
+    const added: MessageEntry[] = []
+    const updated: [MessageEntry, number][] = []
+    const removed: MessageEntry[] = []
+    for (const entry of this.#touched) {
+      const mask = entry.takeReasons()
+      const isThere = entry.content !== null
+      const wasThere = entry.isShown
+      entry.isShown = isThere
+      if (wasThere && !isThere) removed.push(entry)
+      else if (wasThere && mask !== 0) updated.push([entry, mask])
+      else if (!wasThere && isThere && isNew && this.#isNew(entry)) added.push(entry)
+    }
+    this.#touched.clear()
+    added.sort((a, b) => a.index - b.index)
+    return { added, updated, removed }
+  }
+
+  /** Old pages are looked at by those who ask for them. */
+  #isNew({ index, isFinal }: MessageEntry): boolean {
+    return !isFinal || pageOf(index, this.#pageSize) >= this.#edge
+  }
+
+  #tell(changes: Omit<MessageChanges, 'isAddedOnly'>, isAddedOnly: boolean): void {
+    this.#onChanges({ ...changes, isAddedOnly })
+  }
+}
