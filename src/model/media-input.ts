@@ -20,9 +20,12 @@ export interface MediaInput {
 interface MediaLimits {
   /** Of an attachment's content. */
   readonly mediaBytes: number
-  /** Of its file name and its content type, in UTF-16 units. */
+  /** Of its file name, in UTF-16 units. */
   readonly textLength: number
 }
+
+/** RFC 6838 allows 127 on each side of the slash. */
+const maxTypeLength = 255
 
 /** What may stand for an attachment; `readMediaInput` looks into it. */
 export const mediaInput: Rule = anyOf(
@@ -63,7 +66,7 @@ export function readMediaInput(
     )
   }
   const type = contentType ?? (blob.type || 'application/octet-stream')
-  checkText(type, 'contentType', textLength)
+  checkText(type, 'contentType', maxTypeLength)
   checkText(filename ?? '', 'filename', textLength)
   return { blob, filename: filename || null, contentType: type }
 }
