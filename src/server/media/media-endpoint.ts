@@ -40,8 +40,7 @@ export class MediaEndpoint {
     try {
       await work
     } catch (error) {
-      // Nobody is there any more.
-      if (request.errored || response.destroyed) return
+      if (hasGone(request, error)) return
       if (!(error instanceof Refusal)) throw error
       respond(response, error.status, `${error.message}\n`)
     } finally {
@@ -123,6 +122,12 @@ const tooLarge = (maxBytes: number) =>
 function checkSource(request: IncomingMessage): void {
   if (isLocalRequest(request) && isLoopbackOrigin(`http://${request.headers.host}`)) return
   throw new Refusal(403, 'This server serves its own machine only')
+}
+
+/** Whether the client broke off its upload or download. */
+function hasGone(request: IncomingMessage, error: unknown): boolean {
+  const isClosed = (error as NodeJS.ErrnoException)?.code === 'ERR_STREAM_PREMATURE_CLOSE'
+  return isClosed || request.errored !== null
 }
 
 function allowOrigin({ headers }: IncomingMessage, response: ServerResponse): void {

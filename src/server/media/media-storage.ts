@@ -1,7 +1,4 @@
-/**
- * Where the server keeps attachments, by the SHA-256 of their content in 64 lower-case hex digits.
- * `test/unit/server/media-storage.test.ts` says what every implementation must do.
- */
+/** Where the server keeps attachments, by the SHA-256 of their content in 64 lower-case hex digits. */
 export interface MediaStorage {
   /** In bytes; undefined where it is not kept. */
   size(hash: string): Promise<number | undefined>
