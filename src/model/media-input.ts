@@ -1,4 +1,4 @@
-import { anyOf, checkArguments, checkText, type Rule } from '../base/arguments.ts'
+import { anyOf, checkArguments, checkText, nonEmptyString, type Rule } from '../base/arguments.ts'
 import { ConversationsError } from '../base/errors.ts'
 
 /** An attachment to be sent. */
@@ -47,15 +47,14 @@ export function readMediaInput(
 ): MediaInput {
   checkArguments([input], mediaInput)
   const { media, filename, contentType } = isFormData(input) ? fileOf(input) : input
-  const isContent = media instanceof Blob || media instanceof Uint8Array
-  if (!isContent && (typeof media !== 'string' || media === '')) {
-    throw invalid('media is expected to be a non-empty string, a Blob or a Uint8Array')
-  }
-  if (filename !== undefined && typeof filename !== 'string') {
-    throw invalid('filename is expected to be an optional string')
-  }
-  if (contentType !== null && (typeof contentType !== 'string' || contentType === '')) {
-    throw invalid('contentType is expected to be a non-empty string or null')
+  const isContent =
+    media instanceof Blob || media instanceof Uint8Array || nonEmptyString.accepts(media)
+  const isType = contentType === null || nonEmptyString.accepts(contentType)
+  const isName = filename === undefined || typeof filename === 'string'
+  if (!isContent || !isType || !isName) {
+    throw invalid(
+      'Media options are expected to have as media a non-empty string, Blob or Uint8Array, as contentType a non-empty string or null, and as filename an optional string',
+    )
   }
   // What an app still writes into its own array is not sent.
   const blob = media instanceof Blob ? media : new Blob([media as string | Uint8Array<ArrayBuffer>])

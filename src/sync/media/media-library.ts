@@ -102,10 +102,9 @@ export class MediaLibrary {
   }
 
   /** Breaks off what is under way; what is not uploaded yet, is by the next session. */
-  async close(): Promise<void> {
+  close(): void {
     this.#isClosed = true
     this.disconnect()
-    await this.#uploading
     this.#local.close?.()
   }
 
@@ -114,7 +113,9 @@ export class MediaLibrary {
     if (here) return here
     if (!this.#remote) throw new ConversationsError('not-found', notHere('there is no server'))
     if (!this.#network) throw new ConversationsError('transport', notHere('there is no connection'))
-    const blob = await this.#fromServer(this.#remote, hash, this.#network.signal)
+    const blob = await this.#remote.get(hash, this.#network.signal).catch(error => {
+      throw typed('transport', error)
+    })
     if (!blob) {
       throw new ConversationsError('not-found', notHere('its sender has not uploaded it yet'))
     }
@@ -132,18 +133,6 @@ export class MediaLibrary {
     } catch (error) {
       this.#tell('storage', error)
       return undefined
-    }
-  }
-
-  async #fromServer(
-    remote: MediaStore,
-    hash: string,
-    signal: AbortSignal,
-  ): Promise<Blob | undefined> {
-    try {
-      return await remote.get(hash, signal)
-    } catch (error) {
-      throw typed('transport', error)
     }
   }
 
@@ -167,6 +156,7 @@ export class MediaLibrary {
 
   async #uploadAll(remote: MediaStore, signal: AbortSignal): Promise<void> {
     for (const hash of await this.#pending()) {
+      if (signal.aborted) return
       if (this.#refused.has(hash)) continue
       try {
         const blob = this.#unstored.get(hash) ?? (await this.#local.get(hash))

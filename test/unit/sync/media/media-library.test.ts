@@ -91,7 +91,7 @@ test('it is uploaded when there is a network, once', async () => {
   await library.put(c.blob)
   await until(async () => expect(await local.pending()).toEqual([]))
   library.connect()
-  await library.close()
+  library.close()
   expect(server.puts.sort()).toEqual([a.hash, b.hash, c.hash].sort())
   expect(await hashOf(server.blobs.get(c.hash))).toBe(c.hash)
   expect(clock.timerCount).toBe(0)
@@ -121,7 +121,7 @@ test('a session that ended before uploading leaves it to the next', async () => 
   const { hash, blob } = freshContent()
   await first.library.put(blob)
   await until(() => expect(server.puts).toEqual([hash]))
-  await first.library.close()
+  first.library.close()
   expect(first.errors).toEqual([])
   server.gate = undefined
   const second = openLibrary(store, indexeddbMedia({ prefix: 'next session/' }))
@@ -392,7 +392,7 @@ test('a closed library rejects, and is silent', async () => {
     name: 'ConversationsError',
   })
   await until(() => expect(server.gets).toBe(1))
-  await library.close()
+  library.close()
   await waiting
   expect(clock.timerCount).toBe(0)
   const closed = { code: 'closed' }
