@@ -31,6 +31,7 @@ export class MediaLibrary {
   readonly #downloads = new Map<string, Promise<Blob>>()
   /** What the server does not take; a later session tries it again. */
   readonly #refused = new Set<string>()
+  readonly #told = new Set<unknown>()
   #network: AbortController | undefined
   #uploading: Promise<void> | undefined
   #isUploadWanted = false
@@ -76,6 +77,7 @@ export class MediaLibrary {
     const content = new Blob([bytes])
     try {
       await this.#local.putOwn(hash, content)
+      this.#told.clear()
     } catch (error) {
       this.#unstored.set(hash, content)
       this.#tell('storage', error)
@@ -192,6 +194,8 @@ export class MediaLibrary {
   #retryLater(): void {
     const { clock = systemClock, random, maxBackoffMs = 30_000 } = this.#options
     this.#cancelRetry?.()
+    // `connect()` begins anew.
+    if (!this.#network) return
     this.#cancelRetry = clock.setTimeout(
       () => this.#upload(),
       backoffMs(this.#failures++, maxBackoffMs, random),
@@ -202,8 +206,12 @@ export class MediaLibrary {
     if (this.#isClosed) throw new ConversationsError('closed', 'The client is closed')
   }
 
-  #tell(code: ErrorCode, error: unknown): void {
-    if (!this.#isClosed) callSafely(() => this.#options.onError(typed(code, error)), [])
+  /** Of one kind of trouble with this device's storage one is told once, until it works again. */
+  #tell(code: ErrorCode, cause: unknown): void {
+    const error = typed(code, cause)
+    if (this.#isClosed || this.#told.has(error.reason)) return
+    if (error.reason) this.#told.add(error.reason)
+    callSafely(() => this.#options.onError(error), [])
   }
 }
 

@@ -345,6 +345,48 @@ test('a store that cannot be read for a while delays uploads, and loses none', a
   expect(server.blobs.has(hash)).toBe(true)
 })
 
+test('trouble with the storage is told of once, and again when it had worked', async () => {
+  const { store, server } = fakeServer()
+  const failing = failingStore()
+  failing.state.isUnreadable = true
+  const { library, clock, codes } = openLibrary(store, failing.store)
+  library.connect()
+  for (let i = 0; i < 3; i++) {
+    await library.put(freshContent().blob)
+    await library.get(freshContent().hash).catch(() => {})
+    await until(() => expect(clock.timerCount).toBe(1))
+    clock.advance(30_000)
+  }
+  expect(codes()).toEqual(['storage'])
+  await until(() => expect(server.blobs.size).toBe(3))
+  Object.assign(failing.state, { isFull: false, isUnreadable: false })
+  await library.put(freshContent().blob)
+  failing.state.isFull = true
+  await library.put(freshContent().blob)
+  expect(codes()).toEqual(['storage', 'storage'])
+})
+
+test('after disconnect and close no timer is left, whatever was under way', async () => {
+  for (const end of ['disconnect', 'close'] as const) {
+    const { store } = fakeServer()
+    const local = memoryMedia()
+    let fail = (_: Error) => {}
+    local.pending = () =>
+      new Promise((_, reject) => {
+        fail = reject
+      })
+    const { library, clock } = openLibrary(store, local)
+    library.connect()
+    // The list is being read by now.
+    await Promise.resolve()
+    await Promise.resolve()
+    library[end]()
+    fail(new ConversationsError('storage', 'no'))
+    await library.put(freshContent().blob).catch(() => {})
+    expect(clock.timerCount).toBe(0)
+  }
+})
+
 test("an app's own store may throw what it likes, and a listener too", async () => {
   const local = memoryMedia()
   local.putOwn = () => {
