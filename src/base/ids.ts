@@ -4,9 +4,16 @@ const text = new TextEncoder()
 
 /** The first 32 hex digits (128 bits) of a text's SHA-256. */
 export function hash(input: string): string {
-  return Array.from(digest(text.encode(input)).subarray(0, 16), byte =>
-    byte.toString(16).padStart(2, '0'),
-  ).join('')
+  return toHex(digest(text.encode(input)).subarray(0, 16))
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** Whether this is the SHA-256 of some content as 64 lower-case hex digits, which is how media are named. */
+export function isContentHash(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
 }
 
 /** Sids are derived, so that two devices that create the same thing apart name it alike. */
@@ -20,4 +27,9 @@ export function participantSid(conversation: string, participantKey: string): st
 
 export function userSid(identity: string): string {
   return `US${hash(identity)}`
+}
+
+/** Of the attachment at a position of a message, from 0. */
+export function mediaSid(messageSid: string, position: number): string {
+  return `ME${hash(`${messageSid}/${position}`)}`
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { MediaEndpoint } from './media/media-endpoint.ts'
 import type { ServerOptions } from './options.ts'
 
 /** What `/health` answers. */
@@ -10,14 +11,21 @@ export interface ServerHealth {
   connections: number
 }
 
-/** The handler of plain HTTP: `/health`, then `serve`, else 404. */
-export function httpHandler(health: () => ServerHealth, options: ServerOptions) {
+/** The handler of plain HTTP: `/health` and `/media/`, then `serve`, else 404. */
+export function httpHandler(
+  health: () => ServerHealth,
+  media: MediaEndpoint,
+  options: ServerOptions,
+) {
   const { serve, log = console } = options
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
-      if (request.url?.replace(/\?.*$/s, '') === '/health') {
+      const path = request.url?.replace(/\?.*$/s, '') ?? '/'
+      if (path === '/health') {
         response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' })
         response.end(JSON.stringify(health()))
+      } else if (media.owns(path)) {
+        await media.handle(request, response, path)
       } else if (serve) {
         await serve(request, response)
       } else {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { isIPv4 } from 'node:net'
 import { ConversationsError } from '../base/errors.ts'
 
@@ -12,6 +13,11 @@ export function isLoopback(host: string): boolean {
 export function isLoopbackOrigin(origin: string | undefined): boolean {
   if (origin === undefined) return true
   return URL.canParse(origin) && isLoopback(new URL(origin).hostname)
+}
+
+/** Also when a server that we were given listens elsewhere too, and when a page from the web connects to localhost. */
+export function isLocalRequest({ socket, headers }: IncomingMessage): boolean {
+  return isLoopback(socket.remoteAddress ?? '') && isLoopbackOrigin(headers.origin)
 }
 
 /** @throws ConversationsError `unsupported` */

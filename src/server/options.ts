@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Clock } from '../base/clock.ts'
 import type { DocumentLog } from './log/document-log.ts'
+import type { MediaStorage } from './media/media-storage.ts'
 
 export interface ServerOptions {
   /** 1234 if not given; 0 takes a free one. */
@@ -10,11 +11,16 @@ export interface ServerOptions {
   /** A directory, or a log of your own; documents are only in memory if not given. `close()` closes it. */
   storage?: string | DocumentLog
   /**
+   * A directory, or a storage of your own, for attachments. If not given: the directory `media` in that of `storage`, or only
+   * in memory where that is no directory.
+   */
+  media?: string | MediaStorage
+  /**
    * Takes WebSocket upgrades from this server instead of one of our own, and leaves its plain HTTP alone. One
    * that does not listen yet is made to listen on `host` and `port`, and is closed by `close()`.
    */
   server?: Server
-  /** Answers plain HTTP requests other than `/health`, on our own server. */
+  /** Answers plain HTTP requests other than `/health` and those below `/media/`, on our own server. */
   serve?: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
   /** The console if not given. */
   log?: Logger
@@ -45,6 +51,8 @@ export interface ServerLimits {
   maxAwarenessClients: number
   /** Updates of one document in the log before they are folded into a snapshot. */
   maxLogLength: number
+  /** Bytes of an attachment; a larger one is answered with 413. */
+  maxMediaSize: number
 }
 
 export const defaultLimits: ServerLimits = {
@@ -55,6 +63,7 @@ export const defaultLimits: ServerLimits = {
   maxAwarenessState: 16 * 2 ** 10,
   maxAwarenessClients: 32,
   maxLogLength: 1_000,
+  maxMediaSize: 16 * 2 ** 20,
 }
 
 export interface ServerTimings {

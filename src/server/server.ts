@@ -1,13 +1,17 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { systemClock } from '../base/clock.ts'
 import { httpHandler, refuseUpgrade, type ServerHealth } from './http.ts'
 import { levelLog } from './log/level-log.ts'
 import { memoryLog } from './log/memory-log.ts'
-import { checkLoopback, isLoopback, isLoopbackOrigin } from './loopback.ts'
+import { checkLoopback, isLocalRequest } from './loopback.ts'
+import { mediaDirectory } from './media/media-directory.ts'
+import { MediaEndpoint } from './media/media-endpoint.ts'
+import { memoryMedia } from './media/media-storage.ts'
 import { defaultLimits, defaultTimings, type ServerContext, type ServerOptions } from './options.ts'
 import { Rooms } from './rooms.ts'
 
@@ -41,13 +45,20 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
     timings: { ...defaultTimings, ...options.timings },
     clock: options.clock ?? systemClock,
   }
+  const media = new MediaEndpoint(
+    await openMedia(options).catch(async error => {
+      await context.storage.close()
+      throw error
+    }),
+    context.limits.maxMediaSize,
+  )
   const rooms = new Rooms(context)
   const health = (): ServerHealth => ({
     status: 'ok',
     rooms: rooms.count,
     connections: rooms.connectionCount,
   })
-  const http = server ?? createHttpServer(httpHandler(health, options))
+  const http = server ?? createHttpServer(httpHandler(health, media, options))
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: context.limits.maxPayload,
@@ -56,8 +67,8 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
 
   let closed: Promise<void> | undefined
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const refusal = closed ? '503 Service Unavailable' : checkUpgrade(request)
-    if (refusal) return refuseUpgrade(socket, refusal)
+    if (closed) return refuseUpgrade(socket, '503 Service Unavailable')
+    if (!isLocalRequest(request)) return refuseUpgrade(socket, '403 Forbidden')
     sockets.handleUpgrade(request, socket, head, webSocket =>
       rooms.accept(webSocket, request.url ?? '/'),
     )
@@ -84,6 +95,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
     cancelSweep()
     http.off('upgrade', onUpgrade)
     if (isOurs) http.closeAllConnections()
+    await media.settle()
     await context.storage.close()
   }
 
@@ -103,16 +115,14 @@ async function openStorage(storage: ServerOptions['storage']) {
   return typeof storage === 'string' ? levelLog(storage) : storage
 }
 
+async function openMedia({ storage, media }: ServerOptions) {
+  if (media !== undefined) return typeof media === 'string' ? mediaDirectory(media) : media
+  return typeof storage === 'string' ? mediaDirectory(join(storage, 'media')) : memoryMedia()
+}
+
 async function listen(server: Server, port: number, host: string): Promise<void> {
   server.listen(port, host)
   await once(server, 'listening')
-}
-
-/** What to answer instead of upgrading, if anything. */
-function checkUpgrade({ socket, headers }: IncomingMessage): string | undefined {
-  // Also when a server that we were given listens elsewhere too, and when a page from the web connects to localhost.
-  const isLocal = isLoopback(socket.remoteAddress ?? '') && isLoopbackOrigin(headers.origin)
-  return isLocal ? undefined : '403 Forbidden'
 }
 
 function repeat({ clock, timings }: ServerContext, callback: () => void): () => void {

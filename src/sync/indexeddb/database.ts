@@ -5,18 +5,27 @@ import { storageError } from './failure.ts'
 const updates = 'updates'
 const custom = 'custom'
 
-/** Rejects with what the browser said, or with `foreign-database`. May stay pending as long as another tab likes. */
-export async function openDatabase(name: string, onBlocked: () => void): Promise<IDBDatabase> {
+const documentStores = { [updates]: { autoIncrement: true }, [custom]: {} }
+
+/**
+ * Opens a database, and makes it with these stores if there is none. Rejects with what the browser said, or with
+ * `foreign-database`. May stay pending as long as another tab likes.
+ */
+export async function openDatabase(
+  name: string,
+  onBlocked: () => void,
+  stores: Record<string, IDBObjectStoreParameters> = documentStores,
+): Promise<IDBDatabase> {
   // Without a version an existing database opens in the version it has, whoever made it.
   const request = indexedDB.open(name)
   request.onupgradeneeded = () => {
-    request.result.createObjectStore(updates, { autoIncrement: true })
-    request.result.createObjectStore(custom)
+    for (const [store, parameters] of Object.entries(stores)) {
+      request.result.createObjectStore(store, parameters)
+    }
   }
   request.onblocked = onBlocked
   const db = await resultOf(request)
-  const { objectStoreNames } = db
-  if (objectStoreNames.contains(updates) && objectStoreNames.contains(custom)) return db
+  if (Object.keys(stores).every(store => db.objectStoreNames.contains(store))) return db
   db.close()
   throw storageError('foreign-database')
 }
@@ -101,7 +110,7 @@ function isWriterOf(kept: unknown, owner: string): kept is IdleWriter {
 }
 
 /** Resolves when the transaction is complete, that is durable, and rejects with what aborted it. */
-function write(
+export function write(
   db: IDBDatabase,
   names: string[],
   work: (stores: IDBObjectStore[]) => void,
@@ -117,7 +126,7 @@ function write(
   })
 }
 
-function resultOf<T>(request: IDBRequest<T>): Promise<T> {
+export function resultOf<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result)
     request.onerror = () => reject(request.error)
