@@ -77,6 +77,7 @@ class Author {
       const content = {
         body: `message ${counter} of a conversation`,
         subject: null,
+        media: [],
         attributes: '{}',
       }
       const time = timeOf(counter)

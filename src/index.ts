@@ -9,9 +9,20 @@ export {
   type ParticipantBindingOptions,
 } from './model/conversation.ts'
 export type { ConversationEvents, ConversationUpdate } from './model/conversation-events.ts'
+export type { LastMessage } from './model/conversation-messages.ts'
 export type { ConversationOptions } from './model/conversation-options.ts'
 export type { ConversationStatus, ConversationUpdateReason } from './model/conversation-state.ts'
 export type { Limits, Timings } from './model/host.ts'
+export { Media } from './model/media.ts'
+export type { SendMediaOptions } from './model/media-input.ts'
+export {
+  type DeliveryState,
+  Message,
+  type MessageEvents,
+  type MessageUpdate,
+} from './model/message.ts'
+export { MessageBuilder, UnsentMessage } from './model/message-builder.ts'
+export type { Paginator } from './model/paginator.ts'
 export {
   Participant,
   type ParticipantEvents,
@@ -20,6 +31,7 @@ export {
 } from './model/participant.ts'
 export type { ParticipantResponse } from './model/participant-response.ts'
 export { User, type UserEvents, type UserUpdate, type UserUpdateReason } from './model/user.ts'
+export type { MessageUpdateReason } from './schema/messages/message-entry.ts'
 export type { ParticipantBindings, ParticipantUpdateReason } from './schema/participant-entry.ts'
 export type { ParticipantBinding } from './schema/participant-record.ts'
 export { type BroadcastChannelOptions, broadcastChannel } from './sync/broadcast-channel.ts'
@@ -29,6 +41,10 @@ export {
   indexeddb,
   persistStorage,
 } from './sync/indexeddb.ts'
+export { type HttpMediaOptions, httpMedia } from './sync/media/http-media.ts'
+export { type IndexeddbMediaOptions, indexeddbMedia } from './sync/media/indexeddb-media.ts'
+export type { LocalMediaStore, MediaStore } from './sync/media/media-store.ts'
+export { memoryMedia } from './sync/media/memory-media.ts'
 export {
   CONNECTION_LOST,
   type IdleWriter,

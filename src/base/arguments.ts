@@ -17,6 +17,11 @@ export const nonNegativeInteger: Rule = {
   expected: 'a non-negative integer',
 }
 
+export const positiveInteger: Rule = {
+  accepts: value => Number.isSafeInteger(value) && (value as number) > 0,
+  expected: 'a positive integer',
+}
+
 const jsonTypes = new Set(['string', 'number', 'boolean', 'object'])
 
 export const json: Rule = { accepts: value => jsonTypes.has(typeof value), expected: 'a JSON type' }

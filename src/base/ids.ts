@@ -29,6 +29,10 @@ export function userSid(identity: string): string {
   return `US${hash(identity)}`
 }
 
+export function messageSid(conversation: string, messageKey: string): string {
+  return `IM${hash(`${conversation}/${messageKey}`)}`
+}
+
 /** Of the attachment at a position of a message, from 0. */
 export function mediaSid(messageSid: string, position: number): string {
   return `ME${hash(`${messageSid}/${position}`)}`

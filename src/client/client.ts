@@ -5,16 +5,18 @@ import { ConversationsError } from '../base/errors.ts'
 import { conversationSid } from '../base/ids.ts'
 import type { JSONValue } from '../base/json.ts'
 import { Conversation } from '../model/conversation.ts'
-import type { RosterEvents } from '../model/conversation-events.ts'
+import type { SharedEvents } from '../model/conversation-events.ts'
 import { type ConversationOptions, readOptions } from '../model/conversation-options.ts'
 import type { Host, Limits, Timings } from '../model/host.ts'
 import { User, type UserUpdate } from '../model/user.ts'
+import { MediaLibrary } from '../sync/media/media-library.ts'
+import { memoryMedia } from '../sync/media/memory-media.ts'
 import type { Persistence, Transport } from '../sync/provider.ts'
 import { Session, type SessionOptions } from '../sync/session.ts'
 import { type ConnectionStatus, worstOf } from '../sync/status.ts'
 import { type ClientOptions, DEFAULT_LIMITS, DEFAULT_TIMINGS } from './options.ts'
 
-export type ClientEvents = RosterEvents & {
+export type ClientEvents = SharedEvents & {
   userUpdated: (update: UserUpdate) => void
   connectionStatusChanged: (status: ConnectionStatus) => void
   /** Trouble with storage or network of any document; nothing an app has written is undone by it. */
@@ -27,6 +29,7 @@ export class Client extends Emitter<ClientEvents> {
   readonly #persistence: Persistence | undefined
   readonly #transports: readonly Transport[]
   readonly #host: Host
+  readonly #media: MediaLibrary
   readonly #sessions = new Set<Session>()
   readonly #conversations = new Map<
     string,
@@ -55,12 +58,16 @@ export class Client extends Emitter<ClientEvents> {
     this.identity = options.identity
     this.#persistence = options.persistence ?? undefined
     this.#transports = [options.transport ?? []].flat()
-    this.#host = this.#createHost(
-      options.clock ?? systemClock,
-      options.random ?? Math.random,
-      limits,
-      timings,
-    )
+    const { clock = systemClock, random = Math.random, media } = options
+    this.#media = new MediaLibrary({
+      local: media?.local ?? memoryMedia(),
+      remote: media?.remote,
+      onError: error => this.emit('error', error),
+      clock,
+      random,
+    })
+    this.#media.connect()
+    this.#host = this.#createHost(clock, random, limits, timings)
   }
 
   /** The worst status of all open documents. */
@@ -132,12 +139,14 @@ export class Client extends Emitter<ClientEvents> {
   /** Connects all documents, after `disconnect()` or when the status is `denied`. */
   connect(): void {
     this.#isConnectionWanted = true
+    this.#media.connect()
     for (const session of this.#sessions) session.connect()
   }
 
   /** Cuts the network; tabs of this device stay joined unless `tabs` is set. */
   disconnect(options?: { tabs?: boolean }): void {
     this.#isConnectionWanted = false
+    this.#media.disconnect()
     for (const session of this.#sessions) session.disconnect(options)
   }
 
@@ -148,6 +157,7 @@ export class Client extends Emitter<ClientEvents> {
       ...[...this.#conversations.values()].map(({ conversation }) => conversation.close()),
       ...[...this.#users.values()].map(user => user.close()),
     ])
+    this.#media.close()
     this.#onStatus()
   }
 
@@ -201,6 +211,7 @@ export class Client extends Emitter<ClientEvents> {
     const status = worstOf(this.#statuses())
     if (status !== this.#connectionStatus) {
       this.#connectionStatus = status
+      if (status === 'connected') this.#media.connect()
       this.emit('connectionStatusChanged', status)
     }
     this.#users.get(this.identity)?.setOnline(this.#isOnline(this.identity))
@@ -226,6 +237,7 @@ export class Client extends Emitter<ClientEvents> {
       random,
       limits,
       timings,
+      media: this.#media,
       createSession: options => this.#createSession(options),
       getUser: identity => this.getUser(identity),
       tell: (event, args) => this.emitAll(event as 'error', args as [ConversationsError]),

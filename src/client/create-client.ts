@@ -1,5 +1,7 @@
 import { broadcastChannel } from '../sync/broadcast-channel.ts'
 import { indexeddb } from '../sync/indexeddb.ts'
+import { httpMedia } from '../sync/media/http-media.ts'
+import { indexeddbMedia } from '../sync/media/indexeddb-media.ts'
 import type { Persistence, Transport } from '../sync/provider.ts'
 import { websocket } from '../sync/websocket/index.ts'
 import { Client } from './client.ts'
@@ -14,7 +16,7 @@ export interface CreateClientOptions extends ClientOptions {
 
 /**
  * A client with the default providers for what is not given: IndexedDB where there is one, the tabs of this browser,
- * and a websocket where there is a `url`. To leave the defaults out of a bundle, use `new Client(options)`.
+ * and a websocket and the server's media where there is a `url`. To leave the defaults out of a bundle, use `new Client(options)`.
  *
  * @throws {ConversationsError} `invalid-argument`, `too-large`
  */
@@ -26,6 +28,7 @@ export function createClient(createOptions: CreateClientOptions): Client {
       options.persistence === undefined
         ? defaultPersistence(options.identity)
         : options.persistence,
+    media: options.media ?? defaultMedia(options.identity, url, getToken),
     transport:
       options.transport === undefined ? defaultTransports(url, getToken) : options.transport,
   })
@@ -33,9 +36,23 @@ export function createClient(createOptions: CreateClientOptions): Client {
 
 /** Each user of a device has databases of their own. */
 function defaultPersistence(identity: string): Persistence | null {
-  return typeof indexedDB === 'undefined'
-    ? null
-    : indexeddb({ prefix: `y-conversations/${String(identity)}/` })
+  return typeof indexedDB === 'undefined' ? null : indexeddb({ prefix: prefixOf(identity) })
+}
+
+function defaultMedia(
+  identity: string,
+  url: string | undefined,
+  getToken: CreateClientOptions['getToken'],
+): ClientOptions['media'] {
+  const prefix = prefixOf(identity)
+  return {
+    local: typeof indexedDB === 'undefined' ? undefined : indexeddbMedia({ prefix }),
+    remote: url === undefined ? undefined : httpMedia(getToken ? { url, getToken } : { url }),
+  }
+}
+
+function prefixOf(identity: string): string {
+  return `y-conversations/${String(identity)}/`
 }
 
 function defaultTransports(

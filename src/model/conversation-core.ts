@@ -9,10 +9,12 @@ import type { ParticipantEntry } from '../schema/participant-entry.ts'
 import type { Session } from '../sync/session.ts'
 import { CoalescedWrite } from './coalesced-write.ts'
 import type { Conversation } from './conversation.ts'
-import type { ConversationEvents, RosterEvents } from './conversation-events.ts'
+import type { ConversationEvents, SharedEvents } from './conversation-events.ts'
+import { ConversationMessages } from './conversation-messages.ts'
 import type { ConversationOptions } from './conversation-options.ts'
 import {
   type ConversationState,
+  type ConversationUpdateReason,
   changedReasons,
   readConversationState,
 } from './conversation-state.ts'
@@ -27,6 +29,7 @@ export class ConversationCore<Attributes> {
   readonly document: ConversationDocument
   readonly roster: Roster<Attributes>
   readonly presence: PresenceLink
+  readonly messages: ConversationMessages
   readonly #host: Host
   readonly #conversation: Conversation<Attributes>
   readonly #horizonWrites: CoalescedWrite
@@ -36,17 +39,20 @@ export class ConversationCore<Attributes> {
   #isOpen = false
   #isMeOnline = false
   #hasToldReadOnly = false
+  #toldUnreadCount = 0
+  readonly #isSequencer: boolean
   readonly #announcements: (() => void)[] = []
 
   constructor(
     conversation: Conversation<Attributes>,
     host: Host,
     uniqueName: string | null,
-    { doc, awareness }: Pick<ConversationOptions, 'doc' | 'awareness'>,
+    { doc, awareness, sequencer }: Omit<ConversationOptions, 'participantAttributes'>,
   ) {
     this.#conversation = conversation
     this.#host = host
     const { clock, identity } = host
+    this.#isSequencer = sequencer === true
     this.#assumed = { createdBy: identity, dateCreated: clock.now(), uniqueName }
     this.#horizonWrites = new CoalescedWrite(clock, host.timings.horizonIntervalMs, () => {
       if (this.document.isReadOnly) return
@@ -66,6 +72,15 @@ export class ConversationCore<Attributes> {
       onTyping: (typist, isTyping) => this.#tellTyping(typist, isTyping),
     })
     this.#state = this.#readState()
+    this.messages = new ConversationMessages(
+      conversation as unknown as Conversation,
+      host,
+      this as unknown as ConversationCore<never>,
+    )
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen
   }
 
   get state(): ConversationState {
@@ -80,8 +95,8 @@ export class ConversationCore<Attributes> {
   /** Loads from this device, then connects. */
   async open(): Promise<void> {
     const { session } = this
-    session.on('error', error => this.#tell('error', [error]))
-    await session.load()
+    session.on('error', error => this.tell('error', [error]))
+    await Promise.all([session.load(), this.messages.load()])
     if (session.isDestroyed) this.assertOpen()
     this.document.start()
     this.#state = this.#readState()
@@ -100,6 +115,9 @@ export class ConversationCore<Attributes> {
     })
     session.start()
     this.assertOpen()
+    this.messages.start(this.#isSequencer)
+    this.assertOpen()
+    this.#toldUnreadCount = this.messages.unreadCount
     this.presence.start(this.#host.identity)
     // Nobody is asked.
     if (session.status === 'disconnected') this.#createIfNobodyDid()
@@ -127,6 +145,12 @@ export class ConversationCore<Attributes> {
     await this.session.flush()
   }
 
+  /** As `writeHorizon`, for nobody who waits. */
+  scheduleHorizon(): void {
+    // It is of no interest when.
+    this.#horizonWrites.schedule().catch(() => {})
+  }
+
   /** Writes the own horizon now, if it has moved. */
   flushHorizon(): void {
     this.#horizonWrites.flush()
@@ -142,12 +166,46 @@ export class ConversationCore<Attributes> {
     this.document.assertFormat()
   }
 
+  /** @throws {ConversationsError} `not-a-participant` */
+  requireMe(): ParticipantEntry {
+    const { me } = this
+    if (me.isPresent) return me
+    throw new ConversationsError(
+      'not-a-participant',
+      `${this.#host.identity} is not a participant of this conversation; call join() first`,
+    )
+  }
+
   async close(): Promise<void> {
     this.#horizonWrites.close()
     this.#isOpen = false
     this.presence.close()
-    await this.session.destroy()
+    await Promise.all([this.messages.close(), this.session.destroy()])
     this.document.stop()
+  }
+
+  /** Tells of something when everybody has heard of what came before; the state must be complete. */
+  announce(tell: () => void): void {
+    this.#announcements.push(tell)
+    // Listeners may write: what they cause is told when everybody has heard of what caused it.
+    if (this.#announcements.length === 1) this.#tellAll()
+  }
+
+  /** Tells of the count of unread messages, if it has changed, and of the last message. */
+  tellReading(unreadCount: number, isLastNew: boolean): void {
+    const isCountNew = unreadCount !== this.#toldUnreadCount
+    if (!isCountNew && !isLastNew) return
+    this.#toldUnreadCount = unreadCount
+    this.announce(() => {
+      if (isCountNew) this.#emit('unreadCountChanged', [unreadCount])
+      if (isLastNew) this.#tellUpdated(['lastMessage'])
+    })
+  }
+
+  /** Of somebody whose message came. */
+  endTypingOf(key: string): void {
+    const entry = this.document.entries.get(key)
+    if (entry?.isPresent) this.#endTyping(entry)
   }
 
   /** Only once it is known whether peers have it: every other device would write its own creation otherwise. */
@@ -166,9 +224,8 @@ export class ConversationCore<Attributes> {
     this.#state = after
     this.roster.take(changes)
     if (before.status === 'joined' && after.status !== 'joined') this.presence.typing.end()
-    this.#announcements.push(() => this.#announce(changes, before, after))
-    // Listeners may write: what they cause is told when everybody has heard of what caused it.
-    if (this.#announcements.length === 1) this.#tellAll()
+    this.announce(() => this.#announce(changes, before, after))
+    if (this.#isOpen && this.#concernsReading(changes, before, after)) this.messages.onReading()
   }
 
   #tellAll(): void {
@@ -181,6 +238,15 @@ export class ConversationCore<Attributes> {
       // Not empty if a console of the app's own throws what is reported to it.
       if (this.#announcements.shift()) this.#tellAll()
     }
+  }
+
+  #concernsReading(
+    { updated }: ConversationChanges,
+    before: ConversationState,
+    after: ConversationState,
+  ): boolean {
+    const { me } = this
+    return before.status !== after.status || updated.some(([one]) => one === me)
   }
 
   /** Most changes are what somebody else has read. */
@@ -196,29 +262,31 @@ export class ConversationCore<Attributes> {
   ): void {
     for (const entry of changes.left) {
       this.#endTyping(entry)
-      this.#tell('participantLeft', [this.roster.view(entry)])
+      this.tell('participantLeft', [this.roster.view(entry)])
     }
     for (const entry of changes.joined) {
       const participant = this.roster.view(entry)
-      this.#tell('participantJoined', [participant])
+      this.tell('participantJoined', [participant])
       // Awareness may be ahead of the document.
       if (!participant.isOnline) continue
-      this.#tell('participantOnline', [participant])
+      this.tell('participantOnline', [participant])
       if (participant.isTyping) this.#tellTypingOf('typingStarted', entry)
     }
     for (const [entry, mask] of changes.updated) {
       if (!this.#isOpen) return
-      this.#tell('participantUpdated', this.roster.view(entry).emitUpdated(mask))
+      this.tell('participantUpdated', this.roster.view(entry).emitUpdated(mask))
     }
     const updateReasons = before === after ? [] : changedReasons(before, after)
-    if (updateReasons.length > 0) {
-      const update = { conversation: this.#conversation, updateReasons }
-      this.#emit('updated', [Object.freeze(update)])
-    }
+    if (updateReasons.length > 0) this.#tellUpdated(updateReasons)
     if (before.status === 'joined' && after.status !== 'joined') {
       this.#emit('removed', [this.#conversation])
     }
     if (changes.whole) this.#tellReadOnly()
+  }
+
+  #tellUpdated(reasons: ConversationUpdateReason[]): void {
+    const updateReasons = Object.freeze(reasons) as ConversationUpdateReason[]
+    this.#emit('updated', [Object.freeze({ conversation: this.#conversation, updateReasons })])
   }
 
   #tellReadOnly(): void {
@@ -227,7 +295,7 @@ export class ConversationCore<Attributes> {
     try {
       this.document.assertFormat()
     } catch (error) {
-      this.#tell('error', [error as ConversationsError])
+      this.tell('error', [error as ConversationsError])
     }
   }
 
@@ -248,8 +316,7 @@ export class ConversationCore<Attributes> {
 
   #tellOnline(identity: string, isOnline: boolean): void {
     const participant = this.roster.byKey(chatKey(identity))
-    if (participant)
-      this.#tell(isOnline ? 'participantOnline' : 'participantOffline', [participant])
+    if (participant) this.tell(isOnline ? 'participantOnline' : 'participantOffline', [participant])
   }
 
   #tellTyping(identity: string, isTyping: boolean): void {
@@ -271,11 +338,11 @@ export class ConversationCore<Attributes> {
     const participant = this.roster.view(entry)
     const args: [Participant<Attributes>] = [participant]
     participant.emitAll(event, args)
-    this.#tell(event, args)
+    this.tell(event, args)
   }
 
   /** To the client's listeners, then to the conversation's. */
-  #tell<K extends keyof RosterEvents | 'error'>(
+  tell<K extends keyof SharedEvents | 'error'>(
     event: K,
     args: Parameters<ConversationEvents<Attributes>[K]>,
   ): void {

@@ -3,6 +3,7 @@ import type { JSONValue } from '../base/json.ts'
 import type { ConnectionStatus } from '../sync/status.ts'
 import type { Conversation } from './conversation.ts'
 import type { ConversationUpdateReason } from './conversation-state.ts'
+import type { Message, MessageUpdate } from './message.ts'
 import type { Participant, ParticipantUpdate } from './participant.ts'
 
 export interface ConversationUpdate<Attributes = JSONValue> {
@@ -24,7 +25,22 @@ export type RosterEvents<Attributes = JSONValue> = {
   participantOffline: (participant: Participant<Attributes>) => void
 }
 
-export type ConversationEvents<Attributes = JSONValue> = RosterEvents<Attributes> & {
+/** What happens to the messages of a conversation; clients tell it of all their conversations. */
+export type LogEvents = {
+  /** A message was written here or came, pending or sent; the typing of its author has ended. */
+  messageAdded: (message: Message) => void
+  /** Of messages that were added or fetched. */
+  messageUpdated: (update: MessageUpdate) => void
+  /** Of messages that were added or fetched. */
+  messageRemoved: (message: Message) => void
+}
+
+/** What a client tells of all its conversations. */
+export type SharedEvents<Attributes = JSONValue> = RosterEvents<Attributes> & LogEvents
+
+export type ConversationEvents<Attributes = JSONValue> = SharedEvents<Attributes> & {
+  /** How many messages of others this user has not read. */
+  unreadCountChanged: (unreadCount: number) => void
   updated: (update: ConversationUpdate<Attributes>) => void
   /** This user left or was removed. */
   removed: (conversation: Conversation<Attributes>) => void

@@ -18,7 +18,7 @@ export type ConversationState = Readonly<{
   uniqueName: string | null
 }>
 
-export type ConversationUpdateReason = keyof ConversationState
+export type ConversationUpdateReason = keyof ConversationState | 'lastMessage'
 
 /** @param assumed what a conversation that nobody created yet will be created as */
 export function readConversationState(
@@ -45,7 +45,7 @@ export function changedReasons(
   after: ConversationState,
 ): ConversationUpdateReason[] {
   return freezeJson(
-    (Object.keys(after) as ConversationUpdateReason[]).filter(
+    (Object.keys(after) as (keyof ConversationState)[]).filter(
       reason => !equalJson(before[reason], after[reason]),
     ),
   )

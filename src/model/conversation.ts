@@ -10,6 +10,8 @@ import {
   nonNegativeInteger,
   ofType,
   optionalJson,
+  optionalObject,
+  positiveInteger,
   type Rule,
   shorten,
 } from '../base/arguments.ts'
@@ -25,9 +27,14 @@ import type { ConnectionStatus } from '../sync/status.ts'
 import { checkAttributes } from './attributes-schema.ts'
 import { ConversationCore } from './conversation-core.ts'
 import type { ConversationEvents } from './conversation-events.ts'
+import type { LastMessage } from './conversation-messages.ts'
 import type { ConversationOptions } from './conversation-options.ts'
 import type { ConversationStatus } from './conversation-state.ts'
 import type { Host } from './host.ts'
+import { mediaInput, type SendMediaOptions } from './media-input.ts'
+import { Message } from './message.ts'
+import { MessageBuilder } from './message-builder.ts'
+import type { Paginator } from './paginator.ts'
 import { Participant } from './participant.ts'
 import { type ParticipantResponse, toParticipantResponse } from './participant-response.ts'
 
@@ -49,6 +56,10 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   static readonly participantUpdated = 'participantUpdated'
   static readonly typingStarted = 'typingStarted'
   static readonly typingEnded = 'typingEnded'
+  static readonly messageAdded = 'messageAdded'
+  static readonly messageUpdated = 'messageUpdated'
+  static readonly messageRemoved = 'messageRemoved'
+  static readonly unreadCountChanged = 'unreadCountChanged'
   static readonly updated = 'updated'
   static readonly removed = 'removed'
 
@@ -132,11 +143,24 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
     return this.#core.state.lastReadMessageIndex
   }
 
+  /**
+   * How many messages of others this user has not read: exact, offline too, and kept up to date
+   * (`unreadCountChanged`). All of them if nothing was read yet; 0 for who is no participant.
+   */
+  get unreadCount(): number {
+    return this.#core.messages.unreadCount
+  }
+
+  /** Index and date of the last message; undefined where there is none. */
+  get lastMessage(): LastMessage | undefined {
+    return this.#core.messages.lastMessage
+  }
+
   get connectionStatus(): ConnectionStatus {
     return this.#core.session.status
   }
 
-  /** Whether everything was exchanged with peers since connecting. */
+  /** Whether everything about participants was exchanged with peers since connecting. */
   get isSynced(): boolean {
     return this.#core.session.isSynced
   }
@@ -260,7 +284,82 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   }
 
   /**
-   * Moves the own read horizon forward to `index`; never back, whatever other devices do at the same time.
+   * Sends a message. It is there at once (`messageAdded`), offline too, and stays through a reload; where it gets its final
+   * index from can be reached later.
+   *
+   * @param message the body; or an attachment, as a form with one file or as media options
+   * @returns the index: final if what gives it can be reached within `sendTimeoutMs`, or else a provisional one
+   * @throws {ConversationsError} (rejects) `not-a-participant`
+   */
+  async sendMessage(
+    message: string | null | FormData | SendMediaOptions,
+    messageAttributes?: JSONValue,
+    emailOptions?: { subject?: string },
+  ): Promise<number> {
+    const text = anyOf(ofType('string'), literal(null), mediaInput)
+    checkArguments(arguments, text, optionalJson, optionalObject)
+    const subject = emailOptions?.subject ?? null
+    checkArguments([subject], anyOf(ofType('string'), literal(null)))
+    const isText = message === null || typeof message === 'string'
+    return this.#core.messages.send({
+      body: isText ? message : null,
+      subject,
+      attributes: messageAttributes,
+      media: isText ? [] : [message],
+    })
+  }
+
+  /** Puts a message together step by step, with a subject and several attachments. */
+  prepareMessage(): MessageBuilder {
+    return new MessageBuilder(draft => this.#core.messages.send(draft))
+  }
+
+  /**
+   * Messages in ascending order; pending ones are behind the others. Those of older pages come from the network if they are
+   * not on this device; what cannot be had now is not waited for.
+   *
+   * @param pageSize how many there are on a page of the paginator, at most. Default 30.
+   * @param anchor index of the last one, or of the first one if `direction` is `forward`. Default: the end.
+   */
+  async getMessages(
+    pageSize?: number,
+    anchor?: number | 'end',
+    direction?: 'backwards' | 'forward',
+  ): Promise<Paginator<Message>> {
+    const [size = 30, from = 'end', way = 'backwards'] = [pageSize, anchor, direction]
+    checkArguments(arguments.length > 3 ? arguments : [size, from, way], ...pageRules)
+    this.#core.assertOpen()
+    const { messages } = this.#core
+    await messages.whenReadable()
+    const index = from === 'end' ? messages.length - 1 : from
+    return way === 'forward'
+      ? messages.reader.from(Math.max(0, index), size)
+      : messages.reader.upTo(index, size)
+  }
+
+  /** How many messages there are, pending ones included and removed ones not. */
+  async getMessagesCount(): Promise<number> {
+    return this.#core.messages.count
+  }
+
+  /** @returns the count of unread messages as `unreadCount`; null where this user has read nothing yet */
+  async getUnreadMessagesCount(): Promise<number | null> {
+    this.#core.assertOpen()
+    this.#core.requireMe()
+    const { reading } = this.#core.messages
+    await reading.whenCounted()
+    return reading.hasHorizon ? reading.unreadCount : null
+  }
+
+  /** Whether this user has read a message; own ones are read. */
+  isRead(message: Message): boolean {
+    checkArguments([message], instanceOf(Message))
+    return this.#core.messages.reading.isRead(message.entry)
+  }
+
+  /**
+   * Moves the own read horizon forward to `index`; never back, whatever other devices do at the same time, and never beyond
+   * the messages that are there.
    *
    * Writes are coalesced to one per second: the horizon moves at once, and the promise resolves when it is durable,
    * at the latest after that second. (`horizonIntervalMs` of the client sets another.)
@@ -271,7 +370,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   async advanceLastReadMessageIndex(index: number): Promise<number> {
     checkArguments(arguments, nonNegativeInteger)
     await this.#advance(index)
-    return 0
+    return this.unreadCount
   }
 
   /**
@@ -283,19 +382,31 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
    */
   async updateLastReadMessageIndex(index: number | null): Promise<number | null> {
     checkArguments(arguments, anyOf(literal(null), nonNegativeInteger))
-    if (index !== null && index >= (this.lastReadMessageIndex ?? -1)) await this.#advance(index)
+    const { reading } = this.#core.messages
+    if (index !== null && !reading.isBack(index)) await this.#advance(index)
     else {
-      const me = this.#requireMe()
-      await this.#write(document => document.rewindHorizon(me, index ?? -1, this.#now()))
+      const me = this.#core.requireMe()
+      const reach = index === null ? { index: -1 } : reading.reachUpTo(index)
+      const isNothing = index === null && !reading.hasHorizon
+      await this.#write(document => {
+        if (!isNothing) document.rewindHorizon(me, reach, this.#now())
+      })
     }
-    return this.lastReadMessageIndex === null ? null : 0
+    return reading.hasHorizon ? this.unreadCount : null
   }
 
-  /** @returns the count of unread messages. There are no messages yet, so nothing moves. */
+  /**
+   * Moves the own read horizon to the last message, if there is one.
+   *
+   * @returns the count of unread messages
+   * @throws {ConversationsError} (rejects) `not-a-participant`
+   */
   async setAllMessagesRead(): Promise<number> {
     this.#core.assertOpen()
-    this.#requireMe()
-    return 0
+    this.#core.requireMe()
+    const { messages } = this.#core
+    if (messages.length > 0) await this.#advance(messages.length - 1)
+    return this.unreadCount
   }
 
   /** @returns null: without a read horizon there is no count */
@@ -310,18 +421,18 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
    */
   async typing(): Promise<void> {
     this.#core.assertOpen()
-    this.#requireMe()
+    this.#core.requireMe()
     this.#core.presence.typing.refresh()
   }
 
   /** Connects, after `disconnect()` or when the status is `denied`. */
   connect(): void {
-    this.#core.session.connect()
+    this.#core.messages.channels.connect()
   }
 
   /** Cuts the network; tabs of this device stay joined unless `tabs` is set. */
   disconnect(options?: { tabs?: boolean }): void {
-    this.#core.session.disconnect(options)
+    this.#core.messages.channels.disconnect(options)
   }
 
   /** @internal */
@@ -389,22 +500,14 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   }
 
   async #advance(index: number): Promise<void> {
-    const me = this.#requireMe()
+    const me = this.#core.requireMe()
     this.#core.assertWritable()
-    await this.#core.writeHorizon(this.#core.document.advanceHorizon(me, index, this.#now()))
+    const reach = this.#core.messages.reading.reachUpTo(index)
+    await this.#core.writeHorizon(this.#core.document.advanceHorizon(me, reach, this.#now()))
   }
 
   #write(write: (document: ConversationDocument) => void): Promise<void> {
     return this.#core.write(write)
-  }
-
-  #requireMe(): ParticipantEntry {
-    const { me } = this.#core
-    if (me.isPresent) return me
-    throw new ConversationsError(
-      'not-a-participant',
-      `${this.host.identity} is not a participant of this conversation; call join() first`,
-    )
   }
 
   #entryOf({ entry, conversation, sid }: Participant<Attributes>): ParticipantEntry {
@@ -420,6 +523,12 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
     return this.host.clock.now()
   }
 }
+
+const pageRules = [
+  positiveInteger,
+  anyOf(nonNegativeInteger, literal('end')),
+  literal('backwards', 'forward'),
+]
 
 const addressRule: Rule = {
   accepts: value => value !== 'whatsapp:',

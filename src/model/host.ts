@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { MediaLibrary } from '../sync/media/media-library.ts'
 import type { Session, SessionOptions } from '../sync/session.ts'
 import type { User } from './user.ts'
 
@@ -7,6 +8,10 @@ export interface Limits {
   readonly attributesBytes: number
   /** Of identities, names, addresses and role sids, in UTF-16 units. Default 256. */
   readonly textLength: number
+  /** Of the body of a message, in UTF-16 units. Default 32768. */
+  readonly bodyLength: number
+  /** Of an attachment, in bytes. Default 16 MiB. */
+  readonly mediaBytes: number
 }
 
 export interface Timings {
@@ -18,6 +23,10 @@ export interface Timings {
   readonly presenceGraceMs: number
   /** Read horizons that move forward are written at most once in so many ms. Default 1000. */
   readonly horizonIntervalMs: number
+  /** `sendMessage()` waits at most so many ms for the final index while a sequencer can be reached. Default 5000. */
+  readonly sendTimeoutMs: number
+  /** Messages that are not on this device are waited for at most so many ms. Default 5000. */
+  readonly fetchTimeoutMs: number
 }
 
 /** What the model needs of the client it belongs to. */
@@ -28,6 +37,7 @@ export interface Host {
   readonly random: () => number
   readonly limits: Limits
   readonly timings: Timings
+  readonly media: MediaLibrary
   /** A document of that name with the client's providers. */
   createSession(options: Omit<SessionOptions, 'persistence' | 'transports'>): Session
   getUser(identity: string): Promise<User>

@@ -5,6 +5,7 @@ import {
   type AttributeLayer,
   diffAttributes,
   type Path,
+  positionSuffix,
 } from './attributes.ts'
 import { type Incarnation, isTime } from './format.ts'
 import { isPosition } from './position.ts'
@@ -80,8 +81,7 @@ export function writeAttributes(
   next: JSONValue,
   stamp: { time: number; incarnations: readonly Incarnation[]; writer: number },
 ): void {
-  const suffix = stamp.writer.toString(36).padStart(7, '0')
-  const changes = diffAttributes(current, next, suffix)
+  const changes = diffAttributes(current, next, positionSuffix(stamp.writer))
   if (changes.set.length === 0 && changes.delete.length > 0) {
     changes.set.push({ path: TOUCHED, value: undefined })
   }

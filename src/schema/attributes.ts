@@ -60,6 +60,11 @@ export function readAttributes(layers: readonly AttributeLayer[]): JSONValue {
   return value === undefined ? {} : value
 }
 
+/** What makes new array positions of a writer differ from those of all others. */
+export function positionSuffix(writer: number): string {
+  return writer.toString(36).padStart(7, '0')
+}
+
 /**
  * The changes that turn the current value into `next` while leaving alone whatever is the same in both.
  *

@@ -211,7 +211,12 @@ class Device {
     const list = this.list()
     list.stop()
     const lamport = list.nextLamport
-    const content = { body: `${outbox.writer}/${counter}`, subject: null, attributes: '{"by":{}}' }
+    const content = {
+      body: `${outbox.writer}/${counter}`,
+      subject: null,
+      attributes: '{"by":{}}',
+      media: [],
+    }
     outbox.push(this.author, { kind: 'message', counter, lamport, time: lamport, content })
     return { writer: outbox.writer, counter }
   }

@@ -2,6 +2,7 @@ import { parseJson } from '../../base/json.ts'
 import { isEntryValue, isPath } from '../attribute-map.ts'
 import type { AttributeEntry, AttributeLayer, Path } from '../attributes.ts'
 import { isTime } from '../format.ts'
+import { decodeMediaRecord, encodeMediaRecord, type MediaRecord } from './media-record.ts'
 
 /** What a message says, as its author gave it. */
 export interface MessageContent {
@@ -9,7 +10,10 @@ export interface MessageContent {
   readonly subject: string | null
   /** JSON text, parsed when somebody asks; undefined = none were given. */
   readonly attributes: string | undefined
+  readonly media: readonly MediaRecord[]
 }
+
+export const NO_MEDIA: readonly MediaRecord[] = []
 
 /** What became of a message since. */
 export interface MessageEdits {
@@ -30,8 +34,9 @@ export function messageLayers(
   return [{ initial: initial === undefined ? [] : [initial], entries: edits?.overlay ?? [] }]
 }
 
-/** `[body, attributes?, subject?]` */
-export function encodeContent({ body, attributes, subject }: MessageContent): unknown[] {
+/** `[body, attributes?, subject?, media?]` */
+export function encodeContent({ body, attributes, subject, media }: MessageContent): unknown[] {
+  if (media.length > 0) return [body, attributes, subject, media.map(encodeMediaRecord)]
   if (subject !== null) return [body, attributes, subject]
   return attributes === undefined ? [body] : [body, attributes]
 }
@@ -39,12 +44,13 @@ export function encodeContent({ body, attributes, subject }: MessageContent): un
 /** Total: undefined for whatever is no content. */
 export function decodeContent(stored: unknown): MessageContent | undefined {
   if (!Array.isArray(stored)) return undefined
-  const [body, attributes, subject] = stored
+  const [body, attributes, subject, media] = stored
   if (body !== null && typeof body !== 'string') return undefined
   return {
     body,
     attributes: typeof attributes === 'string' ? attributes : undefined,
     subject: typeof subject === 'string' ? subject : null,
+    media: Array.isArray(media) ? media.flatMap(one => decodeMediaRecord(one) ?? []) : NO_MEDIA,
   }
 }
 

@@ -31,3 +31,10 @@ export function pageName(conversationSid: string, page: number): string {
 export function pageOf(index: number, pageSize = PAGE_SIZE): number {
   return Math.floor(index / pageSize)
 }
+
+/** Whether a stored value counts something: no document may make numbers that cannot be counted on from. */
+export function isCount(value: unknown): value is Writer & number {
+  return typeof value === 'number' && value >= 0 && value <= MAX_COUNT && Number.isInteger(value)
+}
+
+export const MAX_COUNT = 2 ** 52

@@ -9,7 +9,8 @@ import {
   type MessageEdits,
 } from './content.ts'
 import type { MessageId } from './ids.ts'
-import { isCount, type MessageCommand } from './outbox-entry.ts'
+import { isCount } from './ids.ts'
+import type { MessageCommand } from './outbox-entry.ts'
 
 /** A message in the log. */
 export interface LogEntry extends MessageId {

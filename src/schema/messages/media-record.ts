@@ -1,5 +1,5 @@
 import { isContentHash } from '../../base/ids.ts'
-import { isCount } from './outbox-entry.ts'
+import { isCount } from './ids.ts'
 
 /** What a message says of an attachment; the content lies elsewhere, under its hash. */
 export interface MediaRecord {

@@ -2,6 +2,7 @@ import * as Y from 'yjs'
 import { isParticipantKey, parseSlotKey, slotKey } from '../format.ts'
 import type { Writer } from '../horizon.ts'
 import { rootMap } from '../root-map.ts'
+import { isCount } from './ids.ts'
 import {
   decodeLogState,
   EMPTY_LOG,
@@ -9,7 +10,7 @@ import {
   joinLogState,
   type LogState,
 } from './log-state.ts'
-import { decodeOutboxEntry, encodeOutboxEntry, isCount, type OutboxEntry } from './outbox-entry.ts'
+import { decodeOutboxEntry, encodeOutboxEntry, type OutboxEntry } from './outbox-entry.ts'
 
 /** The roots of the document of what is not in the log yet. */
 export const OUTBOX_ROOTS = {

@@ -1,9 +1,8 @@
 import { isPath } from '../attribute-map.ts'
 import type { AttributeChanges, Path } from '../attributes.ts'
 import { isTime } from '../format.ts'
-import type { Writer } from '../horizon.ts'
 import { decodeContent, decodeEntries, encodeContent, type MessageContent } from './content.ts'
-import type { MessageId } from './ids.ts'
+import { isCount, type MessageId } from './ids.ts'
 
 /** A message that is not in the log yet. */
 export interface PendingMessage {
@@ -81,10 +80,3 @@ function decodeCommand(kind: unknown, stored: readonly unknown[]): MessageComman
   const deleted = second.filter((path): path is Path & string[] => isPath(path))
   return { kind: 'attributes', changes: { set: decodeEntries(first), delete: deleted }, ...to }
 }
-
-/** Whether a stored value counts something: no document may make numbers that cannot be counted on from. */
-export function isCount(value: unknown): value is Writer & number {
-  return typeof value === 'number' && value >= 0 && value <= MAX_COUNT && Number.isInteger(value)
-}
-
-export const MAX_COUNT = 2 ** 52

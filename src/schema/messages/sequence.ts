@@ -1,8 +1,9 @@
 import type { Writer } from '../horizon.ts'
+import { MAX_COUNT } from './ids.ts'
 import type { LogEntry } from './log-entry.ts'
 import type { LogState } from './log-state.ts'
 import type { Outbox } from './outbox-document.ts'
-import { MAX_COUNT, type PendingMessage } from './outbox-entry.ts'
+import type { PendingMessage } from './outbox-entry.ts'
 
 /** A message on its way to the log. */
 export interface Pending {

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { MAX_COUNT } from '../../../src/schema/messages/ids.ts'
 import {
   decodeMediaRecord,
   encodeMediaRecord,
   type MediaRecord,
 } from '../../../src/schema/messages/media-record.ts'
-import { MAX_COUNT } from '../../../src/schema/messages/outbox-entry.ts'
 import { runs } from '../../support/runs.ts'
 
 const hash = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'

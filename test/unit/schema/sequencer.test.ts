@@ -35,7 +35,7 @@ function conversation() {
     pageAt,
     send(author = 'alice') {
       const counter = outbox.nextCounter(author)
-      const content = { body: 'text', subject: null, attributes: undefined }
+      const content = { body: 'text', subject: null, attributes: undefined, media: [] }
       outbox.push(author, { kind: 'message', counter, lamport: counter, time: 1, content })
       return { writer: outbox.writer, counter }
     },

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import * as Y from 'yjs'
 import {
+  MAX_COUNT,
   type MessageId,
   messageKey,
   outboxName,
@@ -9,7 +10,7 @@ import {
 } from '../../../../src/schema/messages/ids.ts'
 import type { LogEntry } from '../../../../src/schema/messages/log-entry.ts'
 import { OutboxDocument } from '../../../../src/schema/messages/outbox-document.ts'
-import { MAX_COUNT, type MessageCommand } from '../../../../src/schema/messages/outbox-entry.ts'
+import type { MessageCommand } from '../../../../src/schema/messages/outbox-entry.ts'
 import { PageDocument } from '../../../../src/schema/messages/page-document.ts'
 import type { DocumentLog } from '../../../../src/server/index.ts'
 import { stockClient, until, whenSynced } from './clients.ts'
@@ -47,7 +48,7 @@ export class Author {
     const lamport = this.#lamport
     if (lamport < MAX_COUNT) this.#lamport += 1
     const id = { writer: outbox.writer, counter }
-    const content = { body: body ?? messageKey(id), subject: null, attributes: '{}' }
+    const content = { body: body ?? messageKey(id), subject: null, attributes: '{}', media: [] }
     outbox.push(this.name, { kind: 'message', counter, lamport, time: 1, content })
     this.sent.push(id)
     return id

@@ -1,0 +1,408 @@
+import { checkText } from '../base/arguments.ts'
+import { ConversationsError } from '../base/errors.ts'
+import { equalJson, type JSONValue, toJson } from '../base/json.ts'
+import { until } from '../base/until.ts'
+import { diffAttributes, positionSuffix } from '../schema/attributes.ts'
+import { timeAfter } from '../schema/format.ts'
+import { type MessageContent, messageLayers } from '../schema/messages/content.ts'
+import { outboxName, pageOf } from '../schema/messages/ids.ts'
+import type { MediaRecord } from '../schema/messages/media-record.ts'
+import type { MessageEntry } from '../schema/messages/message-entry.ts'
+import { type MessageChanges, MessageList } from '../schema/messages/message-list.ts'
+import { OutboxDocument } from '../schema/messages/outbox-document.ts'
+import type { MessageCommand } from '../schema/messages/outbox-entry.ts'
+import { isRead } from '../schema/messages/reading.ts'
+import { removedMessages } from '../schema/messages/unread.ts'
+import type { Session } from '../sync/session.ts'
+import { Channels } from './channels.ts'
+import type { Conversation } from './conversation.ts'
+import type { ConversationCore } from './conversation-core.ts'
+import type { Host } from './host.ts'
+import { LocalSequencer } from './local-sequencer.ts'
+import { readMediaInput } from './media-input.ts'
+import { Message } from './message.ts'
+import type { MessageDraft } from './message-builder.ts'
+import { MessagePages } from './message-pages.ts'
+import { MessageReader } from './message-reader.ts'
+import type { Participant } from './participant.ts'
+import { Reading } from './reading.ts'
+
+/** Who was away for more pages than this hears of those on the newest only. */
+const MAX_CATCH_UP = 10
+
+export interface LastMessage {
+  /** Provisional while the message is pending. */
+  readonly index: number
+  readonly dateCreated: Date
+}
+
+/** What happens in the distributed commands: which kind, and what it says. */
+type Change =
+  | Pick<Extract<MessageCommand, { kind: 'body' }>, 'kind' | 'body'>
+  | Pick<Extract<MessageCommand, { kind: 'attributes' }>, 'kind' | 'changes'>
+  | { readonly kind: 'remove' }
+
+/** The messages of a conversation: what is written here, what comes, and how far it was read. */
+export class ConversationMessages {
+  readonly channels: Channels
+  readonly outboxSession: Session
+  readonly reading: Reading
+  readonly reader: MessageReader
+  readonly #conversation: Conversation
+  readonly #host: Host
+  readonly #core: ConversationCore<never>
+  readonly #outbox: OutboxDocument
+  readonly #list: MessageList
+  readonly #pages: MessagePages
+  readonly #sequencer: LocalSequencer
+  readonly #followers = new Set<() => void>()
+  readonly #end = new AbortController()
+  #lastMessage: LastMessage | undefined
+  /** From this page on, nobody but this device has added to the log. */
+  #ownFrom = Number.POSITIVE_INFINITY
+  #wasSynced = false
+  /** How long the log was when its sequencer did not answer. */
+  #silentAt = -1
+
+  constructor(conversation: Conversation, host: Host, core: ConversationCore<never>) {
+    this.#conversation = conversation
+    this.#host = host
+    this.#core = core
+    this.channels = new Channels(host, core.session, error => core.tell('error', [error]))
+    this.outboxSession = this.channels.create(outboxName(conversation.sid))
+    this.#outbox = new OutboxDocument(this.outboxSession.doc)
+    this.#list = new MessageList(this.#outbox, changes => this.#take(changes))
+    this.#pages = new MessagePages(conversation.sid, host, this.channels, this.#list)
+    this.reader = new MessageReader(this.#list, this.#pages, entry => this.view(entry))
+    this.reading = new Reading({
+      outbox: this.#outbox,
+      list: this.#list,
+      pages: this.#pages,
+      me: () => core.me,
+      replaceHorizon: horizon => {
+        if (core.document.replaceHorizon(core.me, horizon)) core.scheduleHorizon()
+      },
+      onCounted: () => this.#tellReading(),
+    })
+    this.#sequencer = new LocalSequencer({
+      outbox: this.#outbox,
+      owner: core.me.key,
+      openPage: number => this.#openForSequencer(number),
+      flush: () => this.outboxSession.flush(),
+      isReady: () => this.#wasSynced || this.outboxSession.isAlone,
+      onError: cause => {
+        const message = 'The sequencer cannot add messages to the log now'
+        core.tell('error', [new ConversationsError('transport', message, { cause })])
+      },
+    })
+  }
+
+  get lastMessage(): LastMessage | undefined {
+    return this.#lastMessage
+  }
+
+  get unreadCount(): number {
+    return this.reading.unreadCount
+  }
+
+  /** How many messages there are; removed ones do not count. */
+  get count(): number {
+    const { state } = this.#outbox
+    const removed = removedMessages(this.#outbox.removed(), this.#outbox.outboxes(), state)
+    const pending = this.#list.pending.filter(({ content }) => content !== null)
+    return this.#list.count - removed.length + pending.length
+  }
+
+  /** One more than the index of the last one. */
+  get length(): number {
+    return this.#list.length
+  }
+
+  load(): Promise<void> {
+    return this.outboxSession.load()
+  }
+
+  /** Follows the messages from now on, and begins to open the newest page. */
+  start(isSequencer: boolean): void {
+    const { outboxSession } = this
+    this.reading.update()
+    this.#lastMessage = this.#readLast()
+    outboxSession.on('synced', isSynced => {
+      if (isSynced) this.#wasSynced = true
+      this.#onNews()
+    })
+    outboxSession.on('status', () => this.#onNews())
+    this.channels.start(outboxSession)
+    this.#ownFrom = this.#list.newestPage + 1
+    this.#followFrom(pageOf(Math.max(0, this.#list.count - 1)))
+    this.#followEdge()
+    if (isSequencer) this.#runSequencer()
+    else if (outboxSession.isLocal) this.#electSequencer()
+  }
+
+  async close(): Promise<void> {
+    this.#end.abort()
+    this.#sequencer.disable()
+    this.#pages.close()
+    this.#onNews()
+    await this.channels.close()
+    this.#list.stop()
+  }
+
+  view(entry: MessageEntry): Message {
+    entry.view ??= new Message(this.#conversation, this, entry)
+    return entry.view as Message
+  }
+
+  /** @throws {ConversationsError} `invalid-argument`, `too-large` */
+  async send({ body, subject, attributes, media }: MessageDraft): Promise<number> {
+    const { limits } = this.#host
+    checkText(body ?? '', 'body', limits.bodyLength)
+    checkText(subject ?? '', 'subject', limits.textLength)
+    const json =
+      attributes === undefined
+        ? undefined
+        : JSON.stringify(toJson(attributes, 'attributes', limits.attributesBytes))
+    const inputs = media.map(input => readMediaInput(input, limits))
+    this.#core.assertWritable()
+    this.#core.requireMe()
+    const records: MediaRecord[] = []
+    for (const { blob, filename, contentType } of inputs) {
+      const hash = await this.#host.media.put(blob)
+      records.push({ hash, contentType, size: blob.size, filename })
+    }
+    if (records.length > 0) this.#core.assertWritable()
+    const entry = this.#push({ body, subject, attributes: json, media: records })
+    await this.outboxSession.flush()
+    await this.#whenSent(entry)
+    return entry.index
+  }
+
+  async updateBody(entry: MessageEntry, body: string | null): Promise<void> {
+    checkText(body ?? '', 'body', this.#host.limits.bodyLength)
+    await this.#open(entry)
+    if (entry.content?.body !== body) this.#command(entry, { kind: 'body', body })
+    await this.outboxSession.flush()
+  }
+
+  async updateAttributes(entry: MessageEntry, attributes: JSONValue): Promise<void> {
+    const next = toJson(attributes, 'attributes', this.#host.limits.attributesBytes)
+    await this.#open(entry)
+    if (entry.content && !equalJson(next, entry.attributes)) {
+      const layers = messageLayers(entry.content, entry.edits)
+      const changes = diffAttributes(layers, next, positionSuffix(this.#outbox.writer))
+      this.#command(entry, { kind: 'attributes', changes })
+    }
+    await this.outboxSession.flush()
+  }
+
+  async remove(entry: MessageEntry): Promise<void> {
+    await this.#open(entry)
+    this.#command(entry, { kind: 'remove' })
+    await this.outboxSession.flush()
+  }
+
+  authorOf({ author }: MessageEntry): Participant | undefined {
+    return this.#core.roster.byKey(author)
+  }
+
+  readersOf(message: MessageEntry): Participant[] {
+    return this.#core.roster.present.filter(
+      ({ entry }) => entry.key !== message.author && isRead(entry.horizon, message),
+    )
+  }
+
+  /** Resolves when there is something to read, or it is known that there is not. */
+  async whenReadable(): Promise<void> {
+    const { outboxSession } = this
+    await this.#until(() => {
+      const isComing = outboxSession.status === 'connecting' || outboxSession.status === 'connected'
+      return this.#list.length > 0 || this.#wasSynced || !isComing
+    }, this.#host.timings.fetchTimeoutMs)
+    if (this.#list.count > 0) await this.#pages.fill(this.#list.newestPage, this.#list.count - 1)
+  }
+
+  /** Call after the own horizon or membership has changed. */
+  onReading(): void {
+    this.reading.update()
+    this.#tellReading()
+  }
+
+  #push(content: MessageContent): MessageEntry {
+    const { key } = this.#core.me
+    this.#core.presence.typing.end()
+    const id = { writer: this.#outbox.writer, counter: this.#outbox.nextCounter(key) }
+    const time = this.#host.clock.now()
+    const lamport = this.#list.nextLamport
+    this.outboxSession.doc.transact(() => {
+      this.#outbox.push(key, { kind: 'message', counter: id.counter, lamport, time, content })
+    }, this)
+    const entry = this.#list.find(id)
+    if (!entry) throw new ConversationsError('closed', 'The conversation is closed')
+    return entry
+  }
+
+  #command(entry: MessageEntry, change: Change): void {
+    const { writer, counter, index, isFinal } = entry
+    const command: MessageCommand = {
+      ...change,
+      target: { writer, counter },
+      index: isFinal ? index : null,
+      time: timeAfter(entry.dateUpdated, this.#host.clock.now()),
+    }
+    const { key } = this.#core.me
+    this.outboxSession.doc.transact(() => this.#outbox.push(key, command), this)
+  }
+
+  /** Makes sure that what is done to a message shows. */
+  async #open(entry: MessageEntry): Promise<void> {
+    const check = () => {
+      this.#core.assertWritable()
+      this.#core.requireMe()
+      if (entry.content) return
+      throw new ConversationsError('not-found', 'The message was removed')
+    }
+    check()
+    if (!entry.isFinal || this.#list.at(entry.index) === entry) return
+    await this.#pages.open(pageOf(entry.index))
+    check()
+  }
+
+  /** Resolves when a message has its final index, or nobody is there to give it one. */
+  async #whenSent(entry: MessageEntry): Promise<void> {
+    const isDone = () => entry.isFinal || !entry.isShown || !this.#isSequencerNear()
+    const isInTime = await this.#until(isDone, this.#host.timings.sendTimeoutMs)
+    if (!isInTime) this.#silentAt = this.#list.count
+  }
+
+  #isSequencerNear(): boolean {
+    if (this.#end.signal.aborted || this.#silentAt === this.#list.count) return false
+    if (this.#sequencer.isEnabled) return true
+    const { status, isSynced } = this.outboxSession
+    if (status === 'connecting') return true
+    return status === 'connected' && (!isSynced || this.#outbox.sequencedBy !== undefined)
+  }
+
+  #until(isSo: () => boolean, timeoutMs: number): Promise<boolean> {
+    const follow = (onNews: () => void) => {
+      this.#followers.add(onNews)
+      return () => this.#followers.delete(onNews)
+    }
+    return until(isSo, follow, this.#host.clock, timeoutMs)
+  }
+
+  #onNews(): void {
+    for (const follower of [...this.#followers]) follower()
+    this.#sequencer.wake()
+  }
+
+  #take(changes: MessageChanges): void {
+    if (!this.#core.isOpen) return
+    if (changes.isAddedOnly) this.reading.add(changes.added)
+    else this.reading.update()
+    this.#core.announce(() => this.#announce(changes))
+    this.#tellReading()
+    if (!changes.isAddedOnly) this.#followEdge()
+    this.#onNews()
+  }
+
+  #announce({ added, updated, removed }: MessageChanges): void {
+    for (const entry of added) {
+      this.#core.endTypingOf(entry.author)
+      this.#core.tell('messageAdded', [this.view(entry)])
+    }
+    for (const [entry, mask] of updated) {
+      this.#core.tell('messageUpdated', this.view(entry).emitUpdated(mask))
+    }
+    for (const entry of removed) this.#core.tell('messageRemoved', [this.view(entry)])
+  }
+
+  /** Tells of the count of unread messages and of the last message, if they have changed. */
+  #tellReading(): void {
+    if (!this.#core.isOpen) return
+    const { unreadCount } = this
+    const last = this.#readLast()
+    const before = this.#lastMessage
+    const isLastNew =
+      last?.index !== before?.index || last?.dateCreated.getTime() !== before?.dateCreated.getTime()
+    if (isLastNew) this.#lastMessage = last
+    this.#core.tellReading(unreadCount, isLastNew)
+  }
+
+  #readLast(): LastMessage | undefined {
+    const pending = this.#list.pending.at(-1)
+    const index = this.#list.length - 1
+    if (index < 0) return undefined
+    const { lastTime } = this.#outbox.state
+    const time = pending?.time ?? this.#list.at(index)?.time ?? lastTime
+    return Object.freeze({ index, dateCreated: new Date(time) })
+  }
+
+  #followFrom(page: number): void {
+    this.#pages.startAt(page)
+  }
+
+  /** Opens the pages on which messages come, and lets older ones go. */
+  #followEdge(): void {
+    const { edge, end, newestPage } = this.#list
+    const isEmpty = end === edge * 1000 && !this.#list.at(end - 1)
+    const isFar = newestPage - edge > MAX_CATCH_UP
+    if (newestPage > edge && (isEmpty || isFar)) {
+      this.#followFrom(pageOf(Math.max(0, this.#list.count - 1)))
+    } else if (pageOf(end) > edge + 1) this.#list.startAt(pageOf(end) - 1)
+    for (let page = this.#list.edge; page <= newestPage; page++) {
+      if (!this.#pages.has(page)) void this.#pages.open(page)
+    }
+  }
+
+  async #openForSequencer(number: number) {
+    const { document, session } = await this.#pages.open(number)
+    if (number < this.#ownFrom && !session.isAlone) await this.#whenSynced(session)
+    return { page: document, flush: () => session.flush() }
+  }
+
+  /** What others have of a page must be here before anything is added to it. */
+  async #whenSynced(session: Session): Promise<void> {
+    if (session.isSynced) return
+    const { signal } = this.#end
+    await new Promise<void>((resolve, reject) => {
+      const onEnd = () => reject(new ConversationsError('closed', 'The conversation was closed'))
+      session.on('synced', isSynced => {
+        if (isSynced) resolve()
+      })
+      signal.addEventListener('abort', onEnd, { once: true })
+    })
+  }
+
+  #runSequencer(): void {
+    if (this.#outbox.sequencedBy === '') {
+      const message = 'A server sequences this conversation; a peer must not do it too'
+      this.#core.tell('error', [new ConversationsError('unsupported', message)])
+    } else this.#sequencer.enable()
+  }
+
+  /** Of tabs that reach nobody but each other, the one that holds a lock. */
+  #electSequencer(): void {
+    const { signal } = this.#end
+    const hold = async () => {
+      // The one before may have stored what it had no time to tell.
+      await Promise.all([this.outboxSession.refresh(), this.#pages.refresh()])
+      if (this.#isOwnLog) this.#sequencer.enable()
+      if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve))
+    }
+    const name = `y-conversations/sequencer/${this.#conversation.sid}`
+    Promise.resolve()
+      .then(() => navigator.locks.request(name, { signal }, hold))
+      // Without locks nobody is elected, and messages stay pending.
+      .catch(() => {})
+  }
+
+  /** Whether the log is, or will be, one that this user's tabs made: they have all of it. */
+  get #isOwnLog(): boolean {
+    const { sequencedBy } = this.#outbox
+    const { state, me } = this.#core
+    return sequencedBy === undefined
+      ? state.createdBy === this.#host.identity
+      : sequencedBy === me.key
+  }
+}

@@ -1,0 +1,60 @@
+import { pageOf } from '../schema/messages/ids.ts'
+import type { MessageEntry } from '../schema/messages/message-entry.ts'
+import type { MessageList } from '../schema/messages/message-list.ts'
+import type { Message } from './message.ts'
+import type { MessagePages } from './message-pages.ts'
+import { type Paginator, paginator } from './paginator.ts'
+
+/** Reads messages in portions, opening pages of the log as they are needed. */
+export class MessageReader {
+  readonly #list: MessageList
+  readonly #pages: MessagePages
+  readonly #view: (entry: MessageEntry) => Message
+
+  constructor(list: MessageList, pages: MessagePages, view: (entry: MessageEntry) => Message) {
+    this.#list = list
+    this.#pages = pages
+    this.#view = view
+  }
+
+  /** So many messages up to an index. Those whose page is not on this device, and cannot be had now, end it. */
+  async upTo(index: number, limit: number): Promise<Paginator<Message>> {
+    const last = Math.min(index, this.#list.length - 1)
+    const { entries, end } = await this.#read(last, -1, limit)
+    return this.#paginate(entries.reverse(), end, last + 1, limit)
+  }
+
+  /** So many messages from an index on. */
+  async from(index: number, limit: number): Promise<Paginator<Message>> {
+    const { entries, end } = await this.#read(index, 1, limit)
+    return this.#paginate(entries, index - 1, end, limit)
+  }
+
+  /** @param before greatest index that is older; `after` is the smallest that is newer */
+  #paginate(entries: MessageEntry[], before: number, after: number, limit: number) {
+    const hasNewer = after < this.#list.length
+    return paginator(
+      entries.map(this.#view),
+      before >= 0 && this.#list.length > 0 ? () => this.upTo(before, limit) : undefined,
+      hasNewer ? () => this.from(after, limit) : undefined,
+    )
+  }
+
+  async #read(from: number, step: 1 | -1, limit: number) {
+    const entries: MessageEntry[] = []
+    let index = from
+    while (entries.length < limit && index >= 0 && index < this.#list.length) {
+      const entry = this.#list.at(index) ?? (await this.#fetch(index))
+      if (!entry) break
+      // Removed ones have an index still.
+      if (entry.content) entries.push(entry)
+      index += step
+    }
+    return { entries, end: index }
+  }
+
+  async #fetch(index: number): Promise<MessageEntry | undefined> {
+    if (index < this.#list.count) await this.#pages.fill(pageOf(index), index)
+    return this.#list.at(index)
+  }
+}
