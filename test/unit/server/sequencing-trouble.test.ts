@@ -47,12 +47,12 @@ describe('when the disk fails', () => {
     'goes on where it was, each refused write being %s',
     async what => {
       const inner = memoryLog()
-      let appends = 0
+      const appends = new Map<string, number>()
       const refused: string[] = []
-      const isOurs = (name: string) => name.includes('/m/') || appends % 2 === 0
       const storage = unreliableLog(inner, name => {
-        appends += 1
-        const isRefused = appends % 3 === 0 && isOurs(name)
+        const count = (appends.get(name) ?? 0) + 1
+        appends.set(name, count)
+        const isRefused = count % (name.includes('/m/') ? 3 : 5) === 0
         if (isRefused) refused.push(name)
         return isRefused ? what : false
       })
