@@ -1,11 +1,11 @@
-import { type Contender, compare, type Effort, median } from './measure.ts'
-import { SHOWN } from './peers-chat.ts'
-import { listByClient } from './peers-client.ts'
-import { type Built, each, type LibraryName, libraries, type PeerName } from './peers-libraries.ts'
-import type { Opened, Stored } from './peers-library.ts'
-import { inProcesses } from './peers-processes.ts'
-import { milliseconds, PEERS, type PeerRow, ratios } from './peers-report.ts'
-import { atMost, count } from './report.ts'
+import { type Contender, compare, type Effort, median } from '../measure.ts'
+import { atMost, count } from '../report.ts'
+import { SHOWN } from './chat.ts'
+import { listByClient } from './client.ts'
+import { type Built, each, type LibraryName, libraries, type PeerName } from './libraries.ts'
+import type { Opened, Stored } from './library.ts'
+import { inProcesses } from './processes.ts'
+import { milliseconds, PEERS, type PeerRow, ratios } from './report.ts'
 
 /** Processes for each library. */
 export const FIRST_TIMES = 7
@@ -62,7 +62,7 @@ export class Opening {
 
   /** Where nothing has run yet, as after the start of an app. */
   async #first(): Promise<PeerRow> {
-    const costs = await inProcesses<number>('peers-first-child.ts', FIRST_TIMES, this.#built)
+    const costs = await inProcesses<number>('first-child.ts', FIRST_TIMES, this.#built)
     const medians = each(name => median(costs[name]))
     return this.#row('the same, the first time', peer => medians.ours / medians[peer], medians.ours)
   }

@@ -1,9 +1,9 @@
-import { automerge } from './peers-automerge.ts'
-import type { Library } from './peers-library.ts'
-import { loro } from './peers-loro.ts'
-import { ours } from './peers-ours.ts'
-import { tinybase } from './peers-tinybase.ts'
-import { yjs } from './peers-yjs.ts'
+import { automerge } from './automerge.ts'
+import type { Library } from './library.ts'
+import { loro } from './loro.ts'
+import { ours } from './ours.ts'
+import { tinybase } from './tinybase.ts'
+import { yjs } from './yjs.ts'
 
 export const libraries = { ours, yjs, automerge, loro, tinybase } satisfies Record<string, Library>
 

@@ -1,8 +1,8 @@
 import * as Y from 'yjs'
-import { applyAll, replica } from './layout.ts'
-import { type Listed, type Message, READER, SENDER, SHOWN } from './peers-chat.ts'
-import { documentOf, type Library, lengthOf, ONE } from './peers-library.ts'
-import { attributesOf, clientIdOf, identityOf, timeOf } from './people.ts'
+import { applyAll, replica } from '../layout.ts'
+import { attributesOf, clientIdOf, identityOf, timeOf } from '../people.ts'
+import { type Listed, type Message, READER, SENDER, SHOWN } from './chat.ts'
+import { documentOf, type Library, lengthOf, ONE } from './library.ts'
 
 type Tuple = [author: string, time: number, body: string]
 

@@ -1,14 +1,14 @@
 import * as Y from 'yjs'
-import { ConversationDocument } from '../src/schema/conversation-document.ts'
-import { chatKey } from '../src/schema/format.ts'
-import { advance } from '../src/schema/horizon.ts'
-import { outboxName, pageName, pageOf } from '../src/schema/messages/ids.ts'
-import { OutboxDocument } from '../src/schema/messages/outbox-document.ts'
-import { PageDocument } from '../src/schema/messages/page-document.ts'
-import { Sequencer } from '../src/schema/messages/sequencer.ts'
-import type { Message } from './peers-chat.ts'
-import type { Stored } from './peers-library.ts'
-import { clientIdOf, identityOf, timeOf } from './people.ts'
+import { ConversationDocument } from '../../src/schema/conversation-document.ts'
+import { chatKey } from '../../src/schema/format.ts'
+import { advance } from '../../src/schema/horizon.ts'
+import { outboxName, pageName, pageOf } from '../../src/schema/messages/ids.ts'
+import { OutboxDocument } from '../../src/schema/messages/outbox-document.ts'
+import { PageDocument } from '../../src/schema/messages/page-document.ts'
+import { Sequencer } from '../../src/schema/messages/sequencer.ts'
+import { clientIdOf, identityOf, timeOf } from '../people.ts'
+import type { Message } from './chat.ts'
+import type { Stored } from './library.ts'
 
 /** The documents are stored under names with it. */
 export const SID = `CH${'0'.repeat(32)}`
@@ -91,6 +91,7 @@ export function sequencerOf(documents: Documents): Sequencer {
   const flush = () => Promise.resolve()
   return new Sequencer({
     outbox: documents.outbox,
+    owner: '',
     openPage: async number => ({ page: documents.page(number), flush }),
     flush,
   })
@@ -98,7 +99,7 @@ export function sequencerOf(documents: Documents): Sequencer {
 
 export function push(outbox: OutboxDocument, message: Message, lamport: number): void {
   const { author, time, body } = message
-  const content = { body, subject: null, attributes: undefined }
+  const content = { body, subject: null, attributes: undefined, media: [] }
   const counter = outbox.nextCounter(author)
   outbox.push(chatKey(author), { kind: 'message', counter, lamport, time, content })
 }

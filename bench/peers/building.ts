@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert'
-import type { Chat, Listed } from './peers-chat.ts'
-import { listByClient } from './peers-client.ts'
-import { type Built, eachInTurn, libraries } from './peers-libraries.ts'
+import type { Chat, Listed } from './chat.ts'
+import { listByClient } from './client.ts'
+import { type Built, eachInTurn, libraries } from './libraries.ts'
 
 /** Builds a conversation in every library; throws if one does not answer as the others do. */
 export async function buildAll(chat: Chat): Promise<Built> {

@@ -1,12 +1,12 @@
-import { chatKey } from '../src/schema/format.ts'
-import { outboxName, pageOf } from '../src/schema/messages/ids.ts'
-import { greatestLamport } from '../src/schema/messages/sequence.ts'
-import type { Sequencer } from '../src/schema/messages/sequencer.ts'
-import { othersUpTo } from '../src/schema/messages/unread.ts'
-import { type Message, SENDER } from './peers-chat.ts'
-import { lengthOf, type Pair, type Seen, type Stored, type Wire } from './peers-library.ts'
-import { Documents, push, read, SEQUENCER, SID, sequencerOf } from './peers-ours-documents.ts'
-import { clientIdOf, identityOf } from './people.ts'
+import { chatKey } from '../../src/schema/format.ts'
+import { outboxName, pageOf } from '../../src/schema/messages/ids.ts'
+import { MessageList } from '../../src/schema/messages/message-list.ts'
+import type { Sequencer } from '../../src/schema/messages/sequencer.ts'
+import { othersUpTo } from '../../src/schema/messages/unread.ts'
+import { clientIdOf, identityOf } from '../people.ts'
+import { type Message, SENDER } from './chat.ts'
+import { lengthOf, type Pair, type Seen, type Stored, type Wire } from './library.ts'
+import { Documents, push, read, SEQUENCER, SID, sequencerOf } from './ours-documents.ts'
 
 type News = [document: string, update: Uint8Array]
 
@@ -15,6 +15,7 @@ export class OurPair implements Pair {
   readonly #sender: Documents
   readonly #server: Documents
   readonly #other: Documents
+  readonly #list: MessageList
   readonly #sequencer: Sequencer
   readonly #sent: News[] = []
   readonly #sequenced: News[] = []
@@ -25,15 +26,13 @@ export class OurPair implements Pair {
     this.#other = new Documents(stored)
     for (const name of [SID, outboxName(SID)]) this.#sender.doc(name).clientID = clientIdOf(SENDER)
     this.#server.doc(outboxName(SID)).clientID = SEQUENCER
+    this.#list = new MessageList(this.#sender.outbox, () => {})
     this.#sequencer = sequencerOf(this.#server)
   }
 
   async send(messages: readonly Message[]): Promise<Wire> {
     const { outbox } = this.#sender
-    const lamport = greatestLamport(outbox.outboxes(), outbox.state) + 1
-    messages.forEach((message, i) => {
-      push(outbox, message, lamport + i)
-    })
+    for (const message of messages) push(outbox, message, this.#list.nextLamport)
     const sent = this.#sent.splice(0)
     deliver(sent, [this.#server, this.#other])
     await this.#sequencer.run()
@@ -47,9 +46,7 @@ export class OurPair implements Pair {
     const reader = chatKey(identityOf(SENDER))
     // Who reads it has it open.
     const page = this.#sender.page(pageOf(index))
-    const { sentBefore } = page
-    const entries = page.entries()
-    const others = othersUpTo(index, reader, outbox.authors(), { entries, sentBefore })
+    const others = othersUpTo(index, reader, outbox.authors(), page)
     if (others === undefined) throw new Error('another page is needed')
     read(conversation, SENDER, index, others)
     const sent = this.#sent.splice(0)

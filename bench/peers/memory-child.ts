@@ -1,8 +1,8 @@
-import { collectGarbage } from './measure.ts'
-import type { Listed, Message } from './peers-chat.ts'
-import { readFolder } from './peers-folder.ts'
-import type { Memory } from './peers-keeping.ts'
-import type { Opened } from './peers-library.ts'
+import { collectGarbage } from '../measure.ts'
+import type { Listed, Message } from './chat.ts'
+import { readFolder } from './folder.ts'
+import type { Memory } from './keeping.ts'
+import type { Opened } from './library.ts'
 
 /** The memories of the WebAssembly modules of this process, of which Node does not tell. */
 const memories = new Set<WebAssembly.Memory>()
@@ -10,7 +10,7 @@ noteMemories()
 
 const [library = '', small = '', folder = ''] = process.argv.slice(2)
 // After the memories are noted.
-const { libraries } = await import('./peers-libraries.ts')
+const { libraries } = await import('./libraries.ts')
 const { open } = libraries[library as keyof typeof libraries]
 if (memories.size < 2) throw new Error('not all memories are known')
 

@@ -1,7 +1,7 @@
 import * as A from '@automerge/automerge'
-import { type Listed, type Message, READER, SENDER, SHOWN } from './peers-chat.ts'
-import { documentOf, type Library, lengthOf, ONE } from './peers-library.ts'
-import { attributesOf, clientIdOf, identityOf } from './people.ts'
+import { attributesOf, clientIdOf, identityOf } from '../people.ts'
+import { type Listed, type Message, READER, SENDER, SHOWN } from './chat.ts'
+import { documentOf, type Library, lengthOf, ONE } from './library.ts'
 
 /** Texts that nobody edits together are `ImmutableString`s, of JSON where they stand for more than one value. */
 interface Conversation {

@@ -1,7 +1,7 @@
 import { LoroDoc } from 'loro-crdt'
-import { type Listed, type Message, READER, SENDER, SHOWN } from './peers-chat.ts'
-import { documentOf, type Library, lengthOf, ONE } from './peers-library.ts'
-import { attributesOf, clientIdOf, identityOf, timeOf } from './people.ts'
+import { attributesOf, clientIdOf, identityOf, timeOf } from '../people.ts'
+import { type Listed, type Message, READER, SENDER, SHOWN } from './chat.ts'
+import { documentOf, type Library, lengthOf, ONE } from './library.ts'
 
 type Tuple = [author: string, time: number, body: string]
 

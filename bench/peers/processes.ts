@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { writeFolder } from './peers-folder.ts'
-import { type Built, each, eachInTurn, type LibraryName } from './peers-libraries.ts'
+import { writeFolder } from './folder.ts'
+import { type Built, each, eachInTurn, type LibraryName } from './libraries.ts'
 
 /**
  * Runs a script for each library in turn, so many times, each time in a process of its own.

@@ -4,9 +4,9 @@ import {
   type MergeableContent,
   type MergeableStore,
 } from 'tinybase/mergeable-store'
-import { type Listed, type Message, READER, SENDER, SHOWN } from './peers-chat.ts'
-import { documentOf, type Library, ONE, type Stored } from './peers-library.ts'
-import { attributesOf, clientIdOf, identityOf } from './people.ts'
+import { attributesOf, clientIdOf, identityOf } from '../people.ts'
+import { type Listed, type Message, READER, SENDER, SHOWN } from './chat.ts'
+import { documentOf, type Library, ONE, type Stored } from './library.ts'
 
 type Tuple = [author: string, time: number, body: string]
 

@@ -1,9 +1,9 @@
 import * as Y from 'yjs'
-import type { Persistence } from '../src/sync/provider.ts'
-import { openConversation } from './ours.ts'
-import { type Listed, READER } from './peers-chat.ts'
-import type { Stored } from './peers-library.ts'
-import { SID } from './peers-ours-documents.ts'
+import type { Persistence } from '../../src/sync/provider.ts'
+import { openConversation } from '../ours.ts'
+import { type Listed, READER } from './chat.ts'
+import type { Stored } from './library.ts'
+import { SID } from './ours-documents.ts'
 
 /** The participants as an app gets them: by the client, which opens the conversation's document only. */
 export async function listByClient(

@@ -1,11 +1,11 @@
 import { deepStrictEqual } from 'node:assert'
-import { PAGE_SIZE } from '../src/schema/messages/ids.ts'
-import { compare, type Effort } from './measure.ts'
-import type { Chat, Message } from './peers-chat.ts'
-import { type Built, each, libraries } from './peers-libraries.ts'
-import type { Pair, Wire } from './peers-library.ts'
-import { type PeerRow, ratios, ratiosOf } from './peers-report.ts'
-import { count } from './report.ts'
+import { PAGE_SIZE } from '../../src/schema/messages/ids.ts'
+import { compare, type Effort } from '../measure.ts'
+import { count } from '../report.ts'
+import type { Chat, Message } from './chat.ts'
+import { type Built, each, libraries } from './libraries.ts'
+import type { Pair, Wire } from './library.ts'
+import { type PeerRow, ratios, ratiosOf } from './report.ts'
 
 export const BURST = 100
 

@@ -1,5 +1,5 @@
-import { readFolder } from './peers-folder.ts'
-import { libraries } from './peers-libraries.ts'
+import { readFolder } from './folder.ts'
+import { libraries } from './libraries.ts'
 
 const [library = '', folder = ''] = process.argv.slice(2)
 const { open } = libraries[library as keyof typeof libraries]

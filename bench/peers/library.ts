@@ -1,4 +1,4 @@
-import type { Chat, Listed, Message } from './peers-chat.ts'
+import type { Chat, Listed, Message } from './chat.ts'
 
 /** The documents of a conversation by name, each as its library saves it. */
 export type Stored = Pick<ReadonlyMap<string, Uint8Array>, 'get'>

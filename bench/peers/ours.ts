@@ -1,14 +1,14 @@
-import { chatKey } from '../src/schema/format.ts'
-import { outboxName, PAGE_SIZE, pageOf } from '../src/schema/messages/ids.ts'
-import type { LogEntry } from '../src/schema/messages/log-entry.ts'
-import { viewLog } from '../src/schema/messages/log-view.ts'
-import { countUnread, removedMessages } from '../src/schema/messages/unread.ts'
-import { ours as layout } from './ours.ts'
-import { type Chat, type Listed, type Message, READER, SHOWN } from './peers-chat.ts'
-import type { Library } from './peers-library.ts'
-import { Documents, push, read, SEQUENCER, SID, sequencerOf } from './peers-ours-documents.ts'
-import { OurPair } from './peers-ours-pair.ts'
-import { clientIdOf, identityOf, timeOf } from './people.ts'
+import { chatKey } from '../../src/schema/format.ts'
+import { outboxName, pageOf } from '../../src/schema/messages/ids.ts'
+import type { MessageEntry } from '../../src/schema/messages/message-entry.ts'
+import { MessageList } from '../../src/schema/messages/message-list.ts'
+import { countUnread, removedMessages } from '../../src/schema/messages/unread.ts'
+import { ours as layout } from '../ours.ts'
+import { clientIdOf, identityOf, timeOf } from '../people.ts'
+import { type Chat, type Listed, type Message, READER, SHOWN } from './chat.ts'
+import type { Library } from './library.ts'
+import { Documents, push, read, SEQUENCER, SID, sequencerOf } from './ours-documents.ts'
+import { OurPair } from './ours-pair.ts'
 
 /** So many messages are sequenced together when a conversation is built. */
 const BATCH = 100
@@ -49,6 +49,7 @@ export const ours: Library = {
         const { conversation, outbox } = documents
         const reader = chatKey(identityOf(READER))
         const { state } = outbox
+        const list = new MessageList(outbox, () => {})
         const outboxes = outbox.outboxes()
         const unread = countUnread({
           horizon: conversation.entry(reader).horizon,
@@ -56,23 +57,22 @@ export const ours: Library = {
           authors: outbox.authors(),
           state,
           removed: removedMessages(outbox.removed(), outboxes, state),
-          view: viewLog(state.count, [], outboxes, state),
+          view: list.view(),
         })
         if (unread === undefined) throw new Error('pages are needed')
         return unread
       },
 
       newest() {
-        const { state } = documents.outbox
-        const entries: LogEntry[] = []
-        let page = pageOf(state.count - 1) + 1
-        while (page > 0 && entries.length < SHOWN) {
-          page--
-          entries.unshift(...documents.page(page).entries())
-        }
-        const outboxes = documents.outbox.outboxes()
-        const { log, pending } = viewLog(page * PAGE_SIZE, entries, outboxes, state)
-        return [...log, ...pending].slice(-SHOWN).map(toMessage)
+        const list = new MessageList(documents.outbox, () => {})
+        let page = pageOf(list.count - 1)
+        list.startAt(page)
+        list.openPage(page, documents.page(page), false)
+        const first = Math.max(0, list.length - SHOWN)
+        while (page > pageOf(first)) list.openPage(--page, documents.page(page), false)
+        return Array.from({ length: list.length - first }, (_, i) => {
+          return toMessage(list.at(first + i) as MessageEntry)
+        })
       },
     }
   },
@@ -92,6 +92,6 @@ function buildConversation(documents: Documents, chat: Chat): void {
   }
 }
 
-function toMessage({ author, time, content }: LogEntry): Message {
+function toMessage({ author, time, content }: MessageEntry): Message {
   return { author, time, body: content?.body ?? '' }
 }

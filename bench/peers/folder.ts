@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Stored } from './peers-library.ts'
+import type { Stored } from './library.ts'
 
 /** Writes the documents of a conversation, for other processes. */
 export async function writeFolder(stored: ReadonlyMap<string, Uint8Array>): Promise<string> {

@@ -1,7 +1,7 @@
 import * as prng from 'lib0/prng'
-import type { JSONValue } from '../src/base/json.ts'
-import { PAGE_SIZE } from '../src/schema/messages/ids.ts'
-import { attributesOf, identityOf, timeOf } from './people.ts'
+import type { JSONValue } from '../../src/base/json.ts'
+import { PAGE_SIZE } from '../../src/schema/messages/ids.ts'
+import { attributesOf, identityOf, timeOf } from '../people.ts'
 
 export const PARTICIPANTS = 1000
 export const AUTHORS = 20

@@ -1,8 +1,8 @@
-import { median } from './measure.ts'
-import { type Built, each } from './peers-libraries.ts'
-import { lengthOf } from './peers-library.ts'
-import { inProcesses } from './peers-processes.ts'
-import { megabytes, type PeerRow, ratiosOf } from './peers-report.ts'
+import { median } from '../measure.ts'
+import { type Built, each } from './libraries.ts'
+import { lengthOf } from './library.ts'
+import { inProcesses } from './processes.ts'
+import { megabytes, type PeerRow, ratiosOf } from './report.ts'
 
 /** For each library. */
 export const PROCESSES = 3
@@ -22,7 +22,7 @@ export async function measureKeeping(
   small: Built,
 ): Promise<PeerRow[]> {
   const bytes = each(name => lengthOf([...built[name].values()]))
-  const memories = await inProcesses<Memory>('peers-memory-child.ts', PROCESSES, small, built)
+  const memories = await inProcesses<Memory>('memory-child.ts', PROCESSES, small, built)
   const used = each(name => median(memories[name].map(({ used }) => used)))
   const resident = each(name => median(memories[name].map(({ resident }) => resident)))
   const row = (what: string, values: typeof bytes): PeerRow => ({

@@ -1,5 +1,5 @@
-import type { LibraryName, PeerName } from './peers-libraries.ts'
-import { count, type Row, ratioText, type Table } from './report.ts'
+import { count, type Row, ratioText, type Table } from '../report.ts'
+import type { LibraryName, PeerName } from './libraries.ts'
 
 /** Ours beside the peers. Ratios are ours to theirs in the same run: less is better. */
 export interface PeerRow {
