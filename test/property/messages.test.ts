@@ -133,19 +133,39 @@ class Device {
     return entries.sort((a, b) => a.index - b.index)
   }
 
-  list(onChanges: (changes: MessageChanges) => void = () => {}): MessageList {
-    const list = new MessageList(this.outbox, onChanges, PAGE_SIZE)
-    for (let number = 0; number < PAGES; number++) {
-      if (this.docs.has(`m/${number}`)) list.openPage(number, this.page(number), true)
+  /** Hears what happens to what is shown. */
+  onChanges: (changes: MessageChanges) => void = () => {}
+  #shown: { docs: Map<string, Y.Doc>; list: MessageList } | undefined
+
+  /** What it shows, following its documents. */
+  get list(): MessageList {
+    if (this.#shown?.docs !== this.docs) {
+      const list = new MessageList(this.outbox, changes => this.onChanges(changes), PAGE_SIZE)
+      this.#shown = { docs: this.docs, list }
     }
+    const { list } = this.#shown
+    this.#openAll(list)
     return list
   }
 
-  /** As somebody sees it who opens everything now. */
   logView(): LogView {
-    const list = this.list()
+    return this.list.view()
+  }
+
+  /** As somebody sees it who opens everything now. */
+  freshView(): LogView {
+    const list = new MessageList(this.outbox, () => {}, PAGE_SIZE)
+    this.#openAll(list)
     list.stop()
     return list.view()
+  }
+
+  #openAll(list: MessageList): void {
+    for (let number = 0; number < PAGES; number++) {
+      if (this.docs.has(`m/${number}`) && !list.page(number)) {
+        list.openPage(number, this.page(number), true)
+      }
+    }
   }
 
   /** The log with what is pending. */
@@ -208,9 +228,7 @@ class Device {
   send(): MessageId {
     const { outbox } = this
     const counter = outbox.nextCounter(this.author)
-    const list = this.list()
-    list.stop()
-    const lamport = list.nextLamport
+    const lamport = this.list.nextLamport
     const content = {
       body: `${outbox.writer}/${counter}`,
       subject: null,
@@ -314,18 +332,17 @@ class Host extends Device {
 class Mirror {
   readonly #device: Device
   readonly #docs: Map<string, Y.Doc>
-  readonly #list: MessageList
   readonly #shown = new Map<string, Shown>()
 
   constructor(device: Device) {
     this.#device = device
+    device.onChanges = () => {}
     this.#docs = device.docs
-    let isReady = false
-    this.#list = device.list(changes => {
-      if (isReady) this.#take(changes)
-    })
-    isReady = true
-    for (let index = 0; index < this.#list.length; index++) this.#show(this.#list.at(index))
+    const { list } = device
+    for (let index = 0; index < list.length; index++) this.#show(list.at(index))
+    device.onChanges = changes => {
+      if (!this.isOver) this.#take(changes)
+    }
   }
 
   /** It is gone with a process that was killed. */
@@ -333,22 +350,23 @@ class Mirror {
     return this.#docs !== this.#device.docs
   }
 
-  /** What it was told makes what it would see anew. */
+  /** What it was told makes what it would see. */
   check(): void {
-    for (let number = 0; number < PAGES; number++) {
-      const isThere = this.#docs.has(`m/${number}`) && !this.#list.page(number)
-      if (isThere) this.#list.openPage(number, this.#device.page(number), true)
-    }
+    const { list } = this.#device
     const now = new Map<string, Shown>()
-    for (let index = 0; index < this.#list.length; index++) {
-      const entry = this.#list.at(index)
+    for (let index = 0; index < list.length; index++) {
+      const entry = list.at(index)
       if (entry?.content) now.set(entry.key, shownOf(entry))
     }
     expect(this.#shown).toEqual(now)
-    const fresh = this.#device.logView()
-    expect(plain(this.#list.view().log)).toEqual(plain(fresh.log))
-    expect(plain(this.#list.view().pending)).toEqual(plain(fresh.pending))
-    expect(this.#list.view().isComplete).toBe(fresh.isComplete)
+  }
+
+  /** And what it would see anew. */
+  checkFresh(): void {
+    const [shown, fresh] = [this.#device.logView(), this.#device.freshView()]
+    expect(plain(shown.log)).toEqual(plain(fresh.log))
+    expect(plain(shown.pending)).toEqual(plain(fresh.pending))
+    expect(shown.isComplete).toBe(fresh.isComplete)
   }
 
   /** What was shown once is there until it is removed. */
@@ -517,13 +535,14 @@ async function live(actions: Action[]): Promise<void> {
   const everybody = host.channels()
   const witness = new Witness()
   const mirrors = new Map<Device, Mirror>()
-  const checkMirrors = () => {
+  const checkMirrors = (isFresh: boolean) => {
     for (const each of devices) {
       const known = mirrors.get(each)
       const mirror = known && !known.isOver ? known : new Mirror(each)
       mirrors.set(each, mirror)
       mirror.check()
       mirror.checkKept(removed, sent)
+      if (isFresh) mirror.checkFresh()
     }
   }
   const sent: string[] = []
@@ -559,7 +578,7 @@ async function live(actions: Action[]): Promise<void> {
       witness.look(each)
       checkReading(each)
     }
-    checkMirrors()
+    checkMirrors(n % 5 === 0)
   }
 
   const meet = () => {
@@ -573,7 +592,7 @@ async function live(actions: Action[]): Promise<void> {
   // What waited for its target has found it.
   await host.run(Number.POSITIVE_INFINITY)
   meet()
-  checkMirrors()
+  checkMirrors(true)
   for (const each of devices) {
     witness.look(each)
     checkReading(each)
