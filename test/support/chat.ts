@@ -1,5 +1,7 @@
 import { onTestFinished } from 'vitest'
+import type { Emitter } from '../../src/base/emitter.ts'
 import type { Conversation } from '../../src/model/conversation.ts'
+import type { SharedEvents } from '../../src/model/conversation-events.ts'
 import type { Message } from '../../src/model/message.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../../src/testing/index.ts'
 import { Device, type DeviceOptions } from './device.ts'
@@ -74,14 +76,14 @@ export async function chat<Names extends string>(people: Record<Names, PersonOpt
   return { network, ...persons }
 }
 
-/** Hears of messages, in the order in which it is told; `says` shortens what is written down. */
+/** What a client and its conversations tell alike. */
+type Told = Pick<Emitter<SharedEvents>, 'on'>
+
+/** Hears of messages, in the order in which it is told. */
 export function heard({ conversation, device }: Person): string[] {
   const log: string[] = []
   const write = (what: string) => log.push(what)
-  for (const [where, emitter] of [
-    ['client ', device.client],
-    ['', conversation],
-  ] as const) {
+  const hear = (emitter: Told, where: string) => {
     emitter.on('messageAdded', ({ body, index }) => write(`${where}added ${index} ${body}`))
     emitter.on('messageRemoved', ({ index }) => write(`${where}removed ${index}`))
     emitter.on('messageUpdated', ({ message: { body }, updateReasons }) =>
@@ -89,6 +91,8 @@ export function heard({ conversation, device }: Person): string[] {
     )
     emitter.on('typingEnded', ({ identity }) => write(`${where}typingEnded ${identity}`))
   }
+  hear(device.client as unknown as Told, 'client ')
+  hear(conversation as unknown as Told, '')
   conversation.on('unreadCountChanged', count => write(`unread ${count}`))
   conversation.on('updated', ({ updateReasons }) => write(`conversation: ${updateReasons}`))
   return log
