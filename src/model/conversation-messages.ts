@@ -126,7 +126,7 @@ export class ConversationMessages {
   start(isSequencer: boolean): void {
     const { outboxSession } = this
     this.reading.count()
-    this.#takeLast()
+    this.#readLast()
     outboxSession.on('synced', isSynced => {
       if (isSynced) this.#onSynced()
       this.#onNews()
@@ -180,14 +180,16 @@ export class ConversationMessages {
 
   async updateBody(entry: MessageEntry, body: string | null): Promise<void> {
     checkText(body ?? '', 'body', this.#host.limits.bodyLength)
-    await this.#open(entry)
+    const opening = this.#open(entry)
+    if (opening) await opening
     if (entry.content?.body !== body) this.#command(entry, { kind: 'body', body })
     await this.outboxSession.flush()
   }
 
   async updateAttributes(entry: MessageEntry, attributes: JSONValue): Promise<void> {
     const next = toJson(attributes, 'attributes', this.#host.limits.attributesBytes)
-    await this.#open(entry)
+    const opening = this.#open(entry)
+    if (opening) await opening
     if (entry.content && !equalJson(next, entry.attributes)) {
       const layers = messageLayers(entry.content, entry.edits)
       const changes = diffAttributes(layers, next, positionSuffix(this.#outbox.writer))
@@ -197,7 +199,8 @@ export class ConversationMessages {
   }
 
   async remove(entry: MessageEntry): Promise<void> {
-    await this.#open(entry)
+    const opening = this.#open(entry)
+    if (opening) await opening
     this.#command(entry, { kind: 'remove' })
     await this.outboxSession.flush()
   }
@@ -253,8 +256,8 @@ export class ConversationMessages {
     this.outboxSession.doc.transact(() => this.#outbox.push(key, command), this)
   }
 
-  /** Makes sure that what is done to a message shows. */
-  async #open(entry: MessageEntry): Promise<void> {
+  /** Makes sure that what is done to a message shows; undefined where that is so already. */
+  #open(entry: MessageEntry): Promise<void> | undefined {
     const check = () => {
       this.#core.assertWritable()
       this.#core.requireMe()
@@ -262,9 +265,8 @@ export class ConversationMessages {
       throw new ConversationsError('not-found', 'The message was removed')
     }
     check()
-    if (!entry.isFinal || this.#list.at(entry.index) === entry) return
-    await this.#pages.open(pageOf(entry.index))
-    check()
+    if (!entry.isFinal || this.#list.at(entry.index) === entry) return undefined
+    return this.#pages.open(pageOf(entry.index)).then(check)
   }
 
   /** Resolves when a message has its final index, or nobody is there to give it one. */
@@ -276,7 +278,7 @@ export class ConversationMessages {
 
   #isSequencerNear(): boolean {
     if (this.#end.signal.aborted || this.#silentAt === this.#list.count) return false
-    if (this.#sequencer.isEnabled) return true
+    if (this.#sequencer.isEnabled) return this.#wasSynced
     const { status, isSynced } = this.outboxSession
     if (status === 'connecting') return true
     return status === 'connected' && (!isSynced || this.#outbox.sequencedBy !== undefined)
@@ -304,7 +306,7 @@ export class ConversationMessages {
     if (!this.#core.isOpen) return
     if (changes.isAddedOnly) this.reading.add(changes.added)
     else this.reading.count()
-    const isLastNew = this.#takeLast()
+    const isLastNew = this.#readLast()
     this.#core.announce(() => this.#announce(changes))
     this.#core.tellReading(this.unreadCount, isLastNew)
     if (!changes.isAddedOnly) {
@@ -325,17 +327,17 @@ export class ConversationMessages {
     for (const entry of removed) this.#core.tell('messageRemoved', [this.view(entry)])
   }
 
-  /** Says whether the last message is another one. */
-  #takeLast(): boolean {
+  /** Whether the last message is another one now. */
+  #readLast(): boolean {
+    const last = this.#findLast()
     const before = this.#lastMessage
-    const last = this.#readLast()
-    const isSame =
-      last?.index === before?.index && last?.dateCreated.getTime() === before?.dateCreated.getTime()
-    if (!isSame) this.#lastMessage = last
-    return !isSame
+    const isNew =
+      last?.index !== before?.index || last?.dateCreated.getTime() !== before?.dateCreated.getTime()
+    if (isNew) this.#lastMessage = last
+    return isNew
   }
 
-  #readLast(): LastMessage | undefined {
+  #findLast(): LastMessage | undefined {
     const pending = this.#list.pending.at(-1)
     const index = this.#list.length - 1
     if (index < 0) return undefined
@@ -362,8 +364,9 @@ export class ConversationMessages {
   }
 
   async #openForSequencer(number: number) {
-    const { document, session } = await this.#pages.open(number)
-    if (number <= this.#syncedPage && !session.isAlone) await this.#whenSynced(session)
+    const { document, session, wasSynced } = await this.#pages.open(number)
+    const isOthers = number <= this.#syncedPage && !session.isAlone
+    if (isOthers && !wasSynced) await this.#whenSynced(session)
     return { page: document, flush: () => session.flush() }
   }
 

@@ -32,7 +32,6 @@ export interface ReadingOptions {
 export class Reading {
   readonly #options: ReadingOptions
   #unreadCount = 0
-  #isCounted = false
   /** What the count is made of is being looked for. */
   #search: Promise<void> | undefined
 
@@ -62,10 +61,8 @@ export class Reading {
   /** Counts anew. Call it after anything has changed, before anybody is told. */
   count(): void {
     const count = this.#count()
-    if (count !== undefined) {
-      this.#unreadCount = count
-      this.#isCounted = true
-    } else this.#search ??= this.#findCount()
+    this.#unreadCount = count ?? this.#mostThereMayBe
+    if (count === undefined) this.#search ??= this.#findCount()
   }
 
   /** As `count`, where nothing happened but that these were added to the pending ones. */
@@ -107,6 +104,11 @@ export class Reading {
     if (folded !== horizon) replaceHorizon(folded)
   }
 
+  get #mostThereMayBe(): number {
+    const { list, me } = this.#options
+    return Math.max(0, list.length - 1 - (lastReadIndex(me().horizon) ?? -1))
+  }
+
   #count(): number | undefined {
     const { me, outbox, list } = this.#options
     const { horizon, key, isPresent } = me()
@@ -125,9 +127,6 @@ export class Reading {
   /** Looks at the page that the horizon is on, or else at all that follow. */
   async #findCount(): Promise<void> {
     const { me, list, pages, onCounted } = this.#options
-    // As many as there may be.
-    const read = (lastReadIndex(me().horizon) ?? -1) + 1
-    if (!this.#isCounted) this.#unreadCount = Math.max(0, list.length - read)
     await this.#learnOthers()
     const first = pageOf((lastReadIndex(me().horizon) ?? -1) + 1)
     if (this.#count() === undefined && list.newestPage - first < MAX_COUNTED_PAGES) {
@@ -139,7 +138,6 @@ export class Reading {
     const count = this.#count()
     if (count === undefined) return
     this.#unreadCount = count
-    this.#isCounted = true
     onCounted()
   }
 
