@@ -91,7 +91,7 @@ export function sequencerOf(documents: Documents): Sequencer {
   const flush = () => Promise.resolve()
   return new Sequencer({
     outbox: documents.outbox,
-    owner: '',
+    identity: { owner: '' },
     openPage: async number => ({ page: documents.page(number), flush }),
     flush,
   })

@@ -50,13 +50,12 @@ export const ours: Library = {
         const reader = chatKey(identityOf(READER))
         const { state } = outbox
         const list = new MessageList(outbox, () => {})
-        const outboxes = outbox.outboxes()
         const unread = countUnread({
           horizon: conversation.entry(reader).horizon,
           reader,
           authors: outbox.authors(),
           state,
-          removed: removedMessages(outbox.removed(), outboxes, state),
+          removed: removedMessages(outbox.removed(), list.commands, state),
           view: list.view(),
         })
         if (unread === undefined) throw new Error('pages are needed')

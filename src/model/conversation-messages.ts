@@ -9,7 +9,7 @@ import { outboxName, PAGE_SIZE, pageOf } from '../schema/messages/ids.ts'
 import type { MediaRecord } from '../schema/messages/media-record.ts'
 import type { MessageEntry } from '../schema/messages/message-entry.ts'
 import { type MessageChanges, MessageList } from '../schema/messages/message-list.ts'
-import { OutboxDocument } from '../schema/messages/outbox-document.ts'
+import { OutboxDocument, type SequencerIdentity } from '../schema/messages/outbox-document.ts'
 import type { MessageCommand } from '../schema/messages/outbox-entry.ts'
 import { isRead } from '../schema/messages/reading.ts'
 import { removedMessages } from '../schema/messages/unread.ts'
@@ -86,7 +86,7 @@ export class ConversationMessages {
     })
     this.#sequencer = new LocalSequencer({
       outbox: this.#outbox,
-      owner: core.me.key,
+      identify: () => this.#identifySequencer(),
       openPage: number => this.#openForSequencer(number),
       flush: () => this.outboxSession.flush(),
       isReady: () => this.#wasSynced,
@@ -108,7 +108,7 @@ export class ConversationMessages {
   /** How many messages there are; removed ones do not count. */
   get count(): number {
     const { state } = this.#outbox
-    const removed = removedMessages(this.#outbox.removed(), this.#outbox.outboxes(), state)
+    const removed = removedMessages(this.#outbox.removed(), this.#list.commands, state)
     const pending = this.#list.pending.filter(({ content }) => content !== null)
     return this.#list.count - removed.length + pending.length
   }
@@ -360,6 +360,17 @@ export class ConversationMessages {
     } else if (pageOf(end) > edge + 1) this.#list.startAt(pageOf(end) - 1)
     for (let page = this.#list.edge; page <= newestPage; page++) {
       if (!this.#pages.has(page)) void this.#pages.open(page)
+    }
+  }
+
+  async #identifySequencer(): Promise<SequencerIdentity> {
+    const leased = await this.outboxSession.leaseWriter('sequencer')
+    return {
+      owner: this.#core.me.key,
+      // It may be another one after the page was hidden.
+      get writer() {
+        return leased.clientID
+      },
     }
   }
 

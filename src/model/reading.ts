@@ -119,7 +119,7 @@ export class Reading {
       reader: key,
       authors: outbox.authors(),
       state,
-      removed: removedMessages(outbox.removed(), outbox.outboxes(), state),
+      removed: removedMessages(outbox.removed(), list.commands, state),
       view: list.view(),
     })
   }

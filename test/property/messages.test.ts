@@ -170,14 +170,14 @@ class Device {
 
   /** The log with what is pending. */
   view(): MessageEntry[] {
-    const { log, pending } = this.logView()
-    return [...log, ...pending]
+    const view = this.logView()
+    return [...logOf(view), ...view.pending]
   }
 
   /** Reads up to a place in the view. */
   read(pick: number): void {
     const view = this.logView()
-    const entries = [...view.log, ...view.pending]
+    const entries = [...logOf(view), ...view.pending]
     if (entries.length === 0) return
     const place = pick % entries.length
     const { horizon } = this.reader
@@ -187,11 +187,11 @@ class Device {
   }
 
   #reachOf(view: LogView, place: number): { reach: Reach; covered: string[] } {
-    const entries = [...view.log, ...view.pending]
+    const entries = [...logOf(view), ...view.pending]
     const reach = this.#withOthers(reachOf(view, entries[place]?.index ?? -1))
     // Where the tail may not be told, pending messages stay unread.
     const covered = entries.filter(
-      (entry, i) => i <= place && (i < view.log.length || reach.tail?.has(entry.writer)),
+      (entry, i) => i <= place && (i < view.end || reach.tail?.has(entry.writer)),
     )
     return { reach, covered: covered.map(messageKey) }
   }
@@ -205,13 +205,13 @@ class Device {
   /** Marks everything after an index as unread. */
   markUnread(pick: number): void {
     const view = this.logView()
-    const entries = [...view.log, ...view.pending]
+    const entries = [...logOf(view), ...view.pending]
     const place = (pick % (entries.length + 1)) - 1
     const { horizon } = this.reader
     // Anything else would be reading on.
     if (entries.slice(0, place + 1).some(entry => !isRead(horizon, entry))) return
     // What is in the log and not here yet may have been read.
-    if (!view.isComplete && place >= view.log.length) return
+    if (!view.isComplete && place >= view.end) return
     const { reach, covered } = this.#reachOf(view, place)
     this.reader.history.rewind(covered, this.reader)
     this.reader.horizon = rewind(horizon, this.outbox.writer, reach, 1)
@@ -299,7 +299,7 @@ class Host extends Device {
     }
     const sequencer = new Sequencer({
       outbox: this.outbox,
-      owner: '',
+      identity: { owner: '' },
       pageSize: PAGE_SIZE,
       openPage: async number => {
         step()
@@ -364,7 +364,7 @@ class Mirror {
   /** And what it would see anew. */
   checkFresh(): void {
     const [shown, fresh] = [this.#device.logView(), this.#device.freshView()]
-    expect(plain(shown.log)).toEqual(plain(fresh.log))
+    expect(plain(logOf(shown))).toEqual(plain(logOf(fresh)))
     expect(plain(shown.pending)).toEqual(plain(fresh.pending))
     expect(shown.isComplete).toBe(fresh.isComplete)
   }
@@ -490,7 +490,8 @@ let blindCounts = 0
 /** Every message is read exactly by those who saw it and read on, wherever it was then and is now. */
 function checkReading(device: Device): void {
   const view = device.logView()
-  const { log, pending, isComplete } = view
+  const { pending, isComplete } = view
+  const log = logOf(view)
   const { horizon, history } = device.reader
   for (const entry of [...log, ...pending]) {
     const key = messageKey(entry)
@@ -516,13 +517,16 @@ function checkReading(device: Device): void {
     reader,
     authors: outbox.authors(),
     state: outbox.state,
-    removed: removedMessages(outbox.removed(), outbox.outboxes(), outbox.state),
+    removed: removedMessages(outbox.removed(), device.list.commands, outbox.state),
   }
   const isRecorded = (index: number) => known.removed.some(one => one.index === index)
   expect(countUnread({ ...known, view })).toBe(unread.length)
   // Without any page, the same where it can be told at all; not before a removal that the page shows is recorded.
   if (log.some(({ content, index }) => content === null && !isRecorded(index))) return
-  const blind = countUnread({ ...known, view: { log: [], end: 0, pending, isComplete: false } })
+  const blind = countUnread({
+    ...known,
+    view: { ...view, since: () => undefined, end: 0, removed: new Set(), isComplete: false },
+  })
   if (log.length === outbox.state.count) expect(blind ?? unread.length).toBe(unread.length)
   if (blind !== undefined) blindCounts++
 }
@@ -628,6 +632,10 @@ async function live(actions: Action[]): Promise<void> {
       newest.set(writer, counter)
     }
   }
+}
+
+function logOf(view: LogView): readonly MessageEntry[] {
+  return view.since(0) ?? []
 }
 
 function plain(entries: readonly MessageEntry[]): unknown[] {

@@ -35,6 +35,13 @@ export interface OutboxItem {
   readonly stored: unknown
 }
 
+export interface SequencerIdentity {
+  /** A participant key, or `''` for a server. */
+  readonly owner: string
+  /** A client id that nothing else is written under, if the document's own one has other uses. */
+  readonly writer?: Writer | undefined
+}
+
 /** An item that was put behind the others of its outbox. */
 export interface AppendedItem {
   readonly author: string
@@ -184,18 +191,25 @@ export class OutboxDocument {
     return counter
   }
 
-  /** The sequencer's: the log has come this far, and these are in it. One transaction. */
+  /**
+   * The sequencer's: the log has come this far, and these are in it. One transaction.
+   *
+   * @param by who runs it, and the client id it writes under
+   */
   acknowledge(
-    owner: string,
+    { owner, writer: sequencer = this.writer }: SequencerIdentity,
     state: LogState,
     handled: ReadonlySet<OutboxItem['stored']>,
     removed: readonly { index: number; writer: Writer }[],
   ): void {
     this.#doc.transact(() => {
-      this.#state.write(owner, this.writer, state)
+      const { clientID } = this.#doc
+      this.#doc.clientID = sequencer
+      this.#state.write(owner, sequencer, state)
       for (const { index, writer } of removed) {
         if (!this.#removed.has(String(index))) this.#removed.set(String(index), writer)
       }
+      this.#doc.clientID = clientID
       for (const array of this.#outboxes.values()) {
         // Never the array itself: what its writer pushes at the same time would be lost with it.
         if (array instanceof Y.Array && array.length > 0) deleteItems(array, handled)
