@@ -11,12 +11,8 @@ import { StoredLogState } from './stored-log-state.ts'
 export const OUTBOX_ROOTS = {
   /** Arrays of entries by `participant|writer`: each is made and filled by its writer, and emptied by the sequencer. */
   outbox: 'outbox',
-  /**
-   * How far the log has come, by `participant|writer` of who runs the sequencer; `''` is a server. One key in all.
-   */
+  /** Array of changes that tell how far the log has come. Written by the sequencer. */
   log: 'log',
-  /** How far each writer's messages are in the log, by the writer. Written by the sequencer. */
-  writers: 'writers',
   /** Of removed messages, by index: the writer. Written by the sequencer. */
   removed: 'removed',
 } as const
@@ -53,9 +49,8 @@ export interface AppendedItem {
 export class OutboxDocument {
   readonly #doc: Y.Doc
   readonly #outboxes: Y.Map<unknown>
-  readonly #log: Y.Map<unknown>
+  readonly #log: Y.Array<unknown>
   readonly #removed: Y.Map<unknown>
-  readonly #writers: Y.Map<unknown>
   readonly #state: StoredLogState
   /** Only then is it known when what is remembered has changed. */
   #isFollowed = false
@@ -67,10 +62,9 @@ export class OutboxDocument {
   constructor(doc: Y.Doc) {
     this.#doc = doc
     this.#outboxes = rootMap(doc, OUTBOX_ROOTS.outbox)
-    this.#log = rootMap(doc, OUTBOX_ROOTS.log)
+    this.#log = doc.getArray(OUTBOX_ROOTS.log)
     this.#removed = rootMap(doc, OUTBOX_ROOTS.removed)
-    this.#writers = rootMap(doc, OUTBOX_ROOTS.writers)
-    this.#state = StoredLogState.of(this.#log, this.#writers)
+    this.#state = StoredLogState.of(this.#log)
   }
 
   get writer(): Writer {
@@ -142,14 +136,12 @@ export class OutboxDocument {
     this.#outboxes.observeDeep(onEvents as () => void)
     this.#log.observe(onOther)
     this.#removed.observe(onOther)
-    this.#writers.observe(onOther)
     // Not after each: who is told would write while Yjs still holds back what that changes.
     this.#doc.on('afterAllTransactions', onSettled)
     return () => {
       this.#outboxes.unobserveDeep(onEvents as () => void)
       this.#log.unobserve(onOther)
       this.#removed.unobserve(onOther)
-      this.#writers.unobserve(onOther)
       this.#doc.off('afterAllTransactions', onSettled)
     }
   }
@@ -205,7 +197,7 @@ export class OutboxDocument {
     this.#doc.transact(() => {
       const { clientID } = this.#doc
       this.#doc.clientID = sequencer
-      this.#state.write(owner, sequencer, state)
+      this.#state.write(owner, state)
       for (const { index, writer } of removed) {
         if (!this.#removed.has(String(index))) this.#removed.set(String(index), writer)
       }

@@ -1,78 +1,111 @@
 import type * as Y from 'yjs'
-import { isTime, parseSlotKey, slotKey } from '../format.ts'
+import { isTime } from '../format.ts'
 import { isCount } from './ids.ts'
 import { EMPTY_LOG, joinLogState, type LogState } from './log-state.ts'
 
-const known = new WeakMap<Y.Map<unknown>, StoredLogState>()
+const known = new WeakMap<Y.Array<unknown>, StoredLogState>()
+
+/** They are put together when they are twice as long as that would be, and by so many numbers more. */
+const SPARE = 400
+
+/** What a step of the sequencer says of the log: of writers only those that it concerns. */
+interface Change extends Pick<LogState, 'count' | 'lamport' | 'lastTime'> {
+  readonly owner: string
+  readonly writers: [writer: number, done: number, sent: number][]
+}
 
 /**
  * How far the log has come, as its document says: the join of all that was ever seen, because those who ran the sequencer
  * one after the other may not have met. Reading is behind while a transaction is open.
+ *
+ * It is a list of changes, put together now and then. A key for each writer would keep a tombstone for each write, as
+ * Yjs joins only those that are neighbours; and all in one value would be sent with each message.
  */
 export class StoredLogState {
-  readonly #log: Y.Map<unknown>
-  readonly #writers: Y.Map<unknown>
+  readonly #changes: Y.Array<unknown>
   #state = EMPTY_LOG
+  #owner: string | undefined
 
-  /** Of a document there is one, so that each change is read once: there may be very many writers. */
-  static of(log: Y.Map<unknown>, writers: Y.Map<unknown>): StoredLogState {
-    const state = known.get(log) ?? new StoredLogState(log, writers)
-    known.set(log, state)
+  /** Of a document there is one, so that each change is read once. */
+  static of(changes: Y.Array<unknown>): StoredLogState {
+    const state = known.get(changes) ?? new StoredLogState(changes)
+    known.set(changes, state)
     return state
   }
 
-  private constructor(log: Y.Map<unknown>, writers: Y.Map<unknown>) {
-    this.#log = log
-    this.#writers = writers
-    this.#read([...log.keys()], [...writers.keys()])
-    log.observe(({ keysChanged }) => this.#read(keysChanged, []))
-    writers.observe(({ keysChanged }) => this.#read([], keysChanged))
+  private constructor(changes: Y.Array<unknown>) {
+    this.#changes = changes
+    this.#read(changes.toArray())
+    changes.observe(event => {
+      this.#read(event.changes.delta.flatMap(({ insert = [] }) => insert as unknown[]))
+    })
   }
 
   get current(): LogState {
     return this.#state
   }
 
-  /** Who wrote it, a participant key or `''` for a server; undefined = nobody did. */
+  /** Who wrote it last, a participant key or `''` for a server; undefined = nobody did. */
   get owner(): string | undefined {
-    for (const key of this.#log.keys()) {
-      const slot = parseSlotKey(key)
-      if (slot) return slot.owner
-    }
-    return undefined
+    return this.#owner
   }
 
   /** Call inside a transaction. */
-  write(owner: string, writer: number, state: LogState): void {
+  write(owner: string, state: LogState): void {
     const next = joinLogState(this.#state, state)
-    const key = slotKey(owner, writer)
-    this.#log.set(key, [next.count, next.lamport, next.lastTime])
-    // One in all: others beside it would be read for ever.
-    for (const other of this.#log.keys()) if (other !== key) this.#log.delete(other)
-    for (const [one, done] of next.done) {
-      const sent = next.sent.get(one) ?? 0
-      const isStored = done === this.#state.done.get(one) && sent === this.#state.sent.get(one)
-      if (!isStored) this.#writers.set(one.toString(36), [done, sent])
-    }
+    const stored = this.#changes.toArray()
+    let length = 0
+    for (const change of stored) length += Array.isArray(change) ? change.length : 1
+    const isWhole = length > 6 * next.done.size + SPARE
+    const before = isWhole ? EMPTY_LOG : this.#state
+    this.#changes.push([encodeChange(owner, next, before)])
+    if (isWhole) this.#changes.delete(0, stored.length)
   }
 
-  #read(logKeys: Iterable<unknown>, writerKeys: Iterable<unknown>): void {
+  #read(stored: readonly unknown[]): void {
     const done = new Map<number, number>()
     const sent = new Map<number, number>()
-    for (const key of writerKeys) {
-      const writer = typeof key === 'string' ? parseSlotKey(`|${key}`)?.number : undefined
-      const counts = writer !== undefined && this.#writers.get(key as string)
-      if (writer === undefined || !Array.isArray(counts) || !counts.every(isCount)) continue
-      done.set(writer, counts[0] ?? 0)
-      sent.set(writer, counts[1] ?? 0)
+    let state = this.#state
+    for (const one of stored) {
+      const change = decodeChange(one)
+      if (!change) continue
+      this.#owner = change.owner
+      // Those of writers afterwards, all at once.
+      state = joinLogState(state, {
+        ...EMPTY_LOG,
+        count: change.count,
+        lamport: change.lamport,
+        lastTime: change.lastTime,
+      })
+      for (const [writer, counter, length] of change.writers) {
+        done.set(writer, Math.max(counter, done.get(writer) ?? 0))
+        sent.set(writer, Math.max(length, sent.get(writer) ?? 0))
+      }
     }
-    let state = joinLogState(this.#state, { ...EMPTY_LOG, done, sent })
-    for (const key of logKeys) {
-      const stored = typeof key === 'string' ? this.#log.get(key) : undefined
-      const [count, lamport, lastTime] = Array.isArray(stored) ? stored : []
-      if (!isCount(count) || !isCount(lamport) || !isTime(lastTime)) continue
-      state = joinLogState(state, { ...EMPTY_LOG, count, lamport, lastTime })
-    }
-    this.#state = state
+    this.#state = joinLogState(state, { ...EMPTY_LOG, done, sent })
   }
+}
+
+/** `[owner, count, lamport, lastTime, …]`, and for each writer that differs `writer, done, sent`. */
+function encodeChange(owner: string, { done, sent, ...next }: LogState, before: LogState) {
+  const change: unknown[] = [owner, next.count, next.lamport, next.lastTime]
+  for (const [writer, counter] of done) {
+    const length = sent.get(writer) ?? 0
+    const isKnown = counter === before.done.get(writer) && length === before.sent.get(writer)
+    if (!isKnown) change.push(writer, counter, length)
+  }
+  return change
+}
+
+/** Total: undefined for whatever is no change of ours. */
+function decodeChange(stored: unknown): Change | undefined {
+  if (!Array.isArray(stored)) return undefined
+  const [owner, count, lamport, lastTime, ...counts] = stored
+  const isOurs = typeof owner === 'string' && isCount(count) && isCount(lamport) && isTime(lastTime)
+  if (!isOurs || !counts.every(isCount)) return undefined
+  const writers: Change['writers'] = []
+  for (let i = 0; i + 2 < counts.length; i += 3) {
+    writers.push(counts.slice(i, i + 3) as [number, number, number])
+  }
+  return { owner, count, lamport, lastTime, writers }
 }
