@@ -224,8 +224,12 @@ export class ConversationCore<Attributes> {
     this.#state = after
     this.roster.take(changes)
     if (before.status === 'joined' && after.status !== 'joined') this.presence.typing.end()
+    const concernsReading = this.#isOpen && this.#concernsReading(changes, before, after)
+    if (concernsReading) this.messages.reading.count()
     this.announce(() => this.#announce(changes, before, after))
-    if (this.#isOpen && this.#concernsReading(changes, before, after)) this.messages.onReading()
+    if (!concernsReading) return
+    this.messages.tellReading()
+    this.messages.reading.fold()
   }
 
   #tellAll(): void {

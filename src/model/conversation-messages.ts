@@ -5,7 +5,7 @@ import { until } from '../base/until.ts'
 import { diffAttributes, positionSuffix } from '../schema/attributes.ts'
 import { timeAfter } from '../schema/format.ts'
 import { type MessageContent, messageLayers } from '../schema/messages/content.ts'
-import { outboxName, pageOf } from '../schema/messages/ids.ts'
+import { outboxName, PAGE_SIZE, pageOf } from '../schema/messages/ids.ts'
 import type { MediaRecord } from '../schema/messages/media-record.ts'
 import type { MessageEntry } from '../schema/messages/message-entry.ts'
 import { type MessageChanges, MessageList } from '../schema/messages/message-list.ts'
@@ -58,9 +58,9 @@ export class ConversationMessages {
   readonly #followers = new Set<() => void>()
   readonly #end = new AbortController()
   #lastMessage: LastMessage | undefined
-  /** From this page on, nobody but this device has added to the log. */
-  #ownFrom = Number.POSITIVE_INFINITY
   #wasSynced = false
+  /** The newest page when everything that others had was here: on later ones is only what this device added. */
+  #syncedPage = 0
   /** How long the log was when its sequencer did not answer. */
   #silentAt = -1
 
@@ -82,14 +82,14 @@ export class ConversationMessages {
       replaceHorizon: horizon => {
         if (core.document.replaceHorizon(core.me, horizon)) core.scheduleHorizon()
       },
-      onCounted: () => this.#tellReading(),
+      onCounted: () => this.tellReading(),
     })
     this.#sequencer = new LocalSequencer({
       outbox: this.#outbox,
       owner: core.me.key,
       openPage: number => this.#openForSequencer(number),
       flush: () => this.outboxSession.flush(),
-      isReady: () => this.#wasSynced || this.outboxSession.isAlone,
+      isReady: () => this.#wasSynced,
       onError: cause => {
         const message = 'The sequencer cannot add messages to the log now'
         core.tell('error', [new ConversationsError('transport', message, { cause })])
@@ -125,15 +125,15 @@ export class ConversationMessages {
   /** Follows the messages from now on, and begins to open the newest page. */
   start(isSequencer: boolean): void {
     const { outboxSession } = this
-    this.reading.update()
-    this.#lastMessage = this.#readLast()
+    this.reading.count()
+    this.#takeLast()
     outboxSession.on('synced', isSynced => {
-      if (isSynced) this.#wasSynced = true
+      if (isSynced) this.#onSynced()
       this.#onNews()
     })
     outboxSession.on('status', () => this.#onNews())
     this.channels.start(outboxSession)
-    this.#ownFrom = this.#list.newestPage + 1
+    if (outboxSession.isAlone) this.#onSynced()
     this.#followFrom(pageOf(Math.max(0, this.#list.count - 1)))
     this.#followEdge()
     if (isSequencer) this.#runSequencer()
@@ -222,10 +222,9 @@ export class ConversationMessages {
     if (this.#list.count > 0) await this.#pages.fill(this.#list.newestPage, this.#list.count - 1)
   }
 
-  /** Call after the own horizon or membership has changed. */
-  onReading(): void {
-    this.reading.update()
-    this.#tellReading()
+  /** Tells of the count of unread messages if it has changed. */
+  tellReading(): void {
+    if (this.#core.isOpen) this.#core.tellReading(this.unreadCount, false)
   }
 
   #push(content: MessageContent): MessageEntry {
@@ -283,6 +282,11 @@ export class ConversationMessages {
     return status === 'connected' && (!isSynced || this.#outbox.sequencedBy !== undefined)
   }
 
+  #onSynced(): void {
+    if (!this.#wasSynced) this.#syncedPage = this.#list.newestPage
+    this.#wasSynced = true
+  }
+
   #until(isSo: () => boolean, timeoutMs: number): Promise<boolean> {
     const follow = (onNews: () => void) => {
       this.#followers.add(onNews)
@@ -299,10 +303,14 @@ export class ConversationMessages {
   #take(changes: MessageChanges): void {
     if (!this.#core.isOpen) return
     if (changes.isAddedOnly) this.reading.add(changes.added)
-    else this.reading.update()
+    else this.reading.count()
+    const isLastNew = this.#takeLast()
     this.#core.announce(() => this.#announce(changes))
-    this.#tellReading()
-    if (!changes.isAddedOnly) this.#followEdge()
+    this.#core.tellReading(this.unreadCount, isLastNew)
+    if (!changes.isAddedOnly) {
+      this.reading.fold()
+      this.#followEdge()
+    }
     this.#onNews()
   }
 
@@ -317,16 +325,14 @@ export class ConversationMessages {
     for (const entry of removed) this.#core.tell('messageRemoved', [this.view(entry)])
   }
 
-  /** Tells of the count of unread messages and of the last message, if they have changed. */
-  #tellReading(): void {
-    if (!this.#core.isOpen) return
-    const { unreadCount } = this
-    const last = this.#readLast()
+  /** Says whether the last message is another one. */
+  #takeLast(): boolean {
     const before = this.#lastMessage
-    const isLastNew =
-      last?.index !== before?.index || last?.dateCreated.getTime() !== before?.dateCreated.getTime()
-    if (isLastNew) this.#lastMessage = last
-    this.#core.tellReading(unreadCount, isLastNew)
+    const last = this.#readLast()
+    const isSame =
+      last?.index === before?.index && last?.dateCreated.getTime() === before?.dateCreated.getTime()
+    if (!isSame) this.#lastMessage = last
+    return !isSame
   }
 
   #readLast(): LastMessage | undefined {
@@ -345,7 +351,7 @@ export class ConversationMessages {
   /** Opens the pages on which messages come, and lets older ones go. */
   #followEdge(): void {
     const { edge, end, newestPage } = this.#list
-    const isEmpty = end === edge * 1000 && !this.#list.at(end - 1)
+    const isEmpty = end === edge * PAGE_SIZE && !this.#list.at(end - 1)
     const isFar = newestPage - edge > MAX_CATCH_UP
     if (newestPage > edge && (isEmpty || isFar)) {
       this.#followFrom(pageOf(Math.max(0, this.#list.count - 1)))
@@ -357,7 +363,7 @@ export class ConversationMessages {
 
   async #openForSequencer(number: number) {
     const { document, session } = await this.#pages.open(number)
-    if (number < this.#ownFrom && !session.isAlone) await this.#whenSynced(session)
+    if (number <= this.#syncedPage && !session.isAlone) await this.#whenSynced(session)
     return { page: document, flush: () => session.flush() }
   }
 

@@ -24,6 +24,8 @@ export interface SessionOptions {
   /** An app's own document and awareness; they are used and not destroyed, and the document keeps its client id. */
   readonly doc?: Y.Doc | undefined
   readonly awareness?: Awareness | undefined
+  /** Of a document beside another: it is not looked at for the status of the client. Default false. */
+  readonly isSecondary?: boolean
   /** Writes what the model holds back for a moment into the document. */
   readonly flushWrites: () => void
   /** Whether to connect when the document is loaded. Default true. */
@@ -106,6 +108,11 @@ export class Session extends Emitter<SessionEvents> {
   /** Whether `destroy` was called. */
   get isDestroyed(): boolean {
     return this.#whenDestroyed !== undefined
+  }
+
+  /** Whether it is beside another document, which tells the status. */
+  get isSecondary(): boolean {
+    return this.#options.isSecondary ?? false
   }
 
   /** Whether the status says something: not before it is loaded, and not at the end. */
