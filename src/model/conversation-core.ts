@@ -5,6 +5,7 @@ import {
   type Creation,
 } from '../schema/conversation-document.ts'
 import { chatKey } from '../schema/format.ts'
+import type { Horizon } from '../schema/horizon.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
 import type { Session } from '../sync/session.ts'
 import { CoalescedWrite } from './coalesced-write.ts'
@@ -40,6 +41,8 @@ export class ConversationCore<Attributes> {
   #isMeOnline = false
   #hasToldReadOnly = false
   #toldUnreadCount = 0
+  /** The own one, as it was counted by. */
+  #horizon: Horizon | undefined
   readonly #isSequencer: boolean
   readonly #announcements: (() => void)[] = []
 
@@ -224,7 +227,7 @@ export class ConversationCore<Attributes> {
     this.#state = after
     this.roster.take(changes)
     if (before.status === 'joined' && after.status !== 'joined') this.presence.typing.end()
-    const concernsReading = this.#isOpen && this.#concernsReading(changes, before, after)
+    const concernsReading = this.#isOpen && this.#concernsReading(before, after)
     if (concernsReading) this.messages.reading.count()
     this.announce(() => this.#announce(changes, before, after))
     if (!concernsReading) return
@@ -244,13 +247,12 @@ export class ConversationCore<Attributes> {
     }
   }
 
-  #concernsReading(
-    { updated }: ConversationChanges,
-    before: ConversationState,
-    after: ConversationState,
-  ): boolean {
-    const { me } = this
-    return before.status !== after.status || updated.some(([one]) => one === me)
+  /** What was read may change without an index or time that do: other devices read pending messages, by slower clocks. */
+  #concernsReading(before: ConversationState, after: ConversationState): boolean {
+    const { horizon } = this.me
+    const hasMoved = horizon !== this.#horizon
+    this.#horizon = horizon
+    return hasMoved || before.status !== after.status
   }
 
   /** Most changes are what somebody else has read. */
