@@ -3,7 +3,6 @@ import type { ConversationsError } from '../../src/base/errors.ts'
 import { Client } from '../../src/client/client.ts'
 import type { Conversation } from '../../src/model/conversation.ts'
 import { ROOTS } from '../../src/schema/format.ts'
-import { decodeLogState } from '../../src/schema/messages/log-state.ts'
 import { OUTBOX_ROOTS } from '../../src/schema/messages/outbox-document.ts'
 import { PAGE_ROOTS } from '../../src/schema/messages/page-document.ts'
 import type { Persistence, Transport } from '../../src/sync/provider.ts'
@@ -109,7 +108,7 @@ export class Process implements Witness {
   /** How many messages the log has, as far as is told here. */
   get logCount(): number {
     for (const stored of this.#doc('/o').getMap(OUTBOX_ROOTS.log).values()) {
-      this.#logCount = Math.max(this.#logCount, decodeLogState(stored)?.count ?? 0)
+      this.#logCount = Math.max(this.#logCount, (stored as [count: number])[0])
     }
     return this.#logCount
   }
