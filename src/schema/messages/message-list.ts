@@ -174,8 +174,14 @@ export class MessageList {
       end,
       pending:
         this.#hidden.size > 0 ? pending.filter(({ key }) => !this.#hidden.has(key)) : pending,
-      isComplete: this.#hidden.size === 0 && end >= this.#outbox.state.count,
+      isComplete: this.#isComplete,
     }
+  }
+
+  /** Nothing is in the log that has not come here yet. */
+  get #isComplete(): boolean {
+    const { state, isWaiting } = this.#outbox
+    return this.#hidden.size === 0 && this.end >= state.count && !isWaiting
   }
 
   #logUpTo(end: number): readonly MessageEntry[] {
@@ -226,7 +232,7 @@ export class MessageList {
     const { state } = this.#outbox
     this.#readPages()
     this.#queue = new PendingQueue(outboxes, state)
-    const isComplete = this.#hidden.size === 0 && this.end >= state.count
+    const isComplete = this.#isComplete
     const waiting = new Set<MessageEntry>()
     for (const pending of this.#queue.sorted) {
       const entry = this.#entryOf(pending)
@@ -245,7 +251,7 @@ export class MessageList {
   }
 
   #isInLog(entry: MessageEntry, state: LogState): boolean {
-    return isInLog(entry, state) || this.#hidden.has(entry.key)
+    return isInLog(entry, state) || this.#hidden.has(entry.key) || this.#outbox.isWaiting
   }
 
   #readPages(): void {
