@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { ConversationsError } from '../../src/base/errors.ts'
 import { isObject } from '../../src/base/json.ts'
 import type { Message } from '../../src/model/message.ts'
+import type { MessageMirror } from './message-mirror.ts'
 import type { Process } from './message-process.ts'
 
 interface Promised {
@@ -64,13 +65,21 @@ export class MessageLedger {
     )
   }
 
+  /** Whether anybody asked for that; it may still be shown. */
+  isRemoved(sid: string): boolean {
+    return this.#removed.has(sid)
+  }
+
   /** Whether anybody was ever shown its final index. */
   isFinal(sid: string): boolean {
     return this.#indexOf.has(sid)
   }
 
-  /** A final index never moves, and none is given twice. */
-  look(messages: readonly Message[]): void {
+  /** A final index never moves, and none is given twice; nothing vanishes that nobody removed. */
+  look({ messages, everRemoved }: MessageMirror): void {
+    for (const sid of everRemoved) {
+      expect(this.#removed.has(sid), `${this.#bodies.get(sid)} was removed by nobody`).toBe(true)
+    }
     for (const { sid, index, deliveryState } of messages) {
       expect(this.#bodies.has(sid), 'a message that nobody sent').toBe(true)
       if (deliveryState === 'pending') continue

@@ -31,6 +31,7 @@ export class MessageMirror {
   readonly counts: Record<string, number> = {}
   readonly #shown = new Map<Message, Values>()
   readonly #removed = new Set<Message>()
+  readonly #everRemoved = new Set<string>()
   #unreadCount: number
   #isLoaded = false
 
@@ -69,6 +70,11 @@ export class MessageMirror {
     return this.#removed
   }
 
+  /** Sids of all whose removal was told of. */
+  get everRemoved(): ReadonlySet<string> {
+    return this.#everRemoved
+  }
+
   /** Nothing has changed that was not told of. */
   check(): void {
     if (this.failures.length > 0) throw this.failures[0]
@@ -105,7 +111,8 @@ export class MessageMirror {
       'messageAdded',
       hear('messageAdded', (message: Message) => {
         expect(this.#shown.has(message), 'added twice').toBe(false)
-        expect(this.#removed.has(message), 'added after it was removed').toBe(false)
+        // What came of its removal may be a part of that only, at first.
+        this.#removed.delete(message)
         this.#show(message)
         const author = this.#participants.find(({ identity }) => identity === message.author)
         expect(author?.isTyping, 'typing still').toBe(false)
@@ -126,6 +133,7 @@ export class MessageMirror {
         const wasShown = this.#shown.delete(message)
         if (this.#isLoaded) expect(wasShown, 'removed, but was not there').toBe(true)
         this.#removed.add(message)
+        this.#everRemoved.add(message.sid)
       }),
     )
     conversation.on(

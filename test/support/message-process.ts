@@ -117,7 +117,8 @@ export class Process implements Witness {
   get isComplete(): boolean {
     const log = this.#docs.get(`${this.conversation.sid}/m/0`)?.getArray(PAGE_ROOTS.log)
     const indices = new Set(log?.toArray().map(entry => (entry as number[])[0]))
-    return indices.size >= this.logCount
+    // Of what waits for something else Yjs takes over the deletions only, so far.
+    return indices.size >= this.logCount && this.#doc('/o').store.pendingStructs === null
   }
 
   /** Does something to the own horizon, at once; says whether that wrote anything. */

@@ -150,7 +150,7 @@ export class MessageWorld {
       if (!process) continue
       process.mirror.check()
       expect(process.errors).toEqual([])
-      this.ledger.look(process.mirror.messages)
+      this.ledger.look(process.mirror)
       this.#checkReading(process)
     }
     this.ledger.check()
@@ -310,7 +310,9 @@ export class MessageWorld {
     const { whenDone, hasWritten } = process.writes(mark)
     this.ledger.follow(process, whenDone)
     if (index !== null) process.did(history.add('advance', covered, process), hasWritten)
-    if (isBack) process.did(history.add('rewind', covered, process), hasWritten)
+    // To nothing at all it also goes back where only own messages were read.
+    const isRewind = isBack || (index === null && hasWritten)
+    if (isRewind) process.did(history.add('rewind', covered, process), hasWritten)
   }
 
   /** What is read by who reads up to an index: pending messages only where it is sure that nothing is before them. */
@@ -330,6 +332,8 @@ export class MessageWorld {
       const readBy = message.readBy.map(({ identity }) => identity)
       expect(process.conversation.isRead(message)).toBe(message.isRead)
       if (!isOthers(message, process)) expect(message.isRead, 'own').toBe(true)
+      // Who knew of its removal did not see it, and read on.
+      if (this.ledger.isRemoved(message.sid)) continue
       for (const [identity, history] of this.#histories) {
         if (identity === message.author) continue
         const expected = history.isRead(message.sid, process)
