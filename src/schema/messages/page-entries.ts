@@ -42,7 +42,7 @@ export class PageEntries {
     return this.#byMessage.get(messageKey(id))
   }
 
-  /** Where in the array an entry lies. */
+  /** Where in the array an entry lies; -1 = what is to take its place has not come yet. */
   placeOf(entry: LogEntry): number {
     return this.#items.indexOf(entry)
   }
@@ -63,9 +63,12 @@ export class PageEntries {
       if (isAppended) this.#index(entries)
     }
     if (isAppended) return
+    const before = [...this.#byIndex.values()]
     this.#byIndex.clear()
     this.#byMessage.clear()
     this.#index(this.#items)
+    // Nothing is taken away without something in its place, but that may come later.
+    this.#index(before)
   }
 
   #index(entries: readonly (LogEntry | undefined)[]): void {
