@@ -47,7 +47,7 @@ export class PageEntries {
     return this.#items.indexOf(entry)
   }
 
-  #update({ changes }: Y.YArrayEvent<unknown>): void {
+  #update({ changes, target }: Y.YArrayEvent<unknown>): void {
     let place = 0
     let isAppended = true
     for (const { retain = 0, delete: deleted = 0, insert = [] } of changes.delta) {
@@ -67,8 +67,8 @@ export class PageEntries {
     this.#byIndex.clear()
     this.#byMessage.clear()
     this.#index(this.#items)
-    // Nothing is taken away without something in its place, but that may come later.
-    this.#index(before)
+    // Of what came before something that it rests on Yjs takes over the deletions only, so far.
+    if (target.doc?.store.pendingStructs) this.#index(before)
   }
 
   #index(entries: readonly (LogEntry | undefined)[]): void {
