@@ -111,8 +111,12 @@ export class MessageWorld {
     if (!isLoaded) return
     switch (command.kind) {
       case 'readAll':
-        return this.#read(process, messages.at(-1)?.index, () => {
-          return process.conversation.setAllMessagesRead()
+        // Of those that are still to come it would read what nobody has seen, as asked.
+        return this.#read(process, messages.at(-1)?.index, index => {
+          const { conversation, isComplete } = process
+          return isComplete
+            ? conversation.setAllMessagesRead()
+            : conversation.advanceLastReadMessageIndex(index)
         })
       case 'unreadAll':
         return this.#markUnread(process, null, () => process.conversation.setAllMessagesUnread())
@@ -287,10 +291,14 @@ export class MessageWorld {
     for (let i = 0; i < 10; i++) await undefined
   }
 
-  #read(process: Process, index: number | undefined, read: () => Promise<unknown>): void {
+  #read(
+    process: Process,
+    index: number | undefined,
+    read: (index: number) => Promise<unknown>,
+  ): void {
     if (index === undefined) return
     const covered = this.#upTo(process, index)
-    const { whenDone, hasWritten } = process.writes(read)
+    const { whenDone, hasWritten } = process.writes(() => read(index))
     this.ledger.follow(process, whenDone)
     process.did(this.#historyOf(process).add('advance', covered, process), hasWritten)
   }
@@ -341,7 +349,9 @@ export class MessageWorld {
         // Who knows its index says so by that, and it is not known here.
         const isBehind = message.deliveryState === 'pending' && this.ledger.isFinal(message.sid)
         if (expected && !actual && isBehind) continue
-        expect(actual, `${message.body} is read by ${identity}`).toBe(expected)
+        expect(actual, `${message.body} is read by ${identity}, as ${process.name} has it`).toBe(
+          expected,
+        )
         if (identity === process.identity) expect(message.isRead).toBe(expected)
       }
       expect(readBy).not.toContain(message.author)
