@@ -19,6 +19,8 @@ export interface ProcessOptions {
   readonly store: MemoryStore
   readonly nowMs: number
   readonly isSequencer: boolean
+  /** Instead of Yjs' random ones: the same schedule is the same life. */
+  nextClientId(): number
 }
 
 const nothing = async () => {}
@@ -41,7 +43,8 @@ export class Process implements Witness {
   #unwritten: Operation[] = []
   #lastWrite: { stamp: Stamp; n: number } | undefined
 
-  constructor({ network, name, identity, store, nowMs, isSequencer }: ProcessOptions) {
+  constructor(options: ProcessOptions) {
+    const { network, name, identity, store, nowMs, isSequencer } = options
     this.identity = identity
     this.isSequencer = isSequencer
     this.clock = new FakeClock(nowMs)
@@ -51,6 +54,7 @@ export class Process implements Witness {
     // A disk takes a moment: whoever waits for it can be killed meanwhile.
     const persistence: Persistence = context => {
       this.#docs.set(context.name, context.doc)
+      context.doc.clientID = options.nextClientId()
       if (this.#isKilled) return { whenLoaded: nothing(), flush: nothing, destroy: nothing }
       const handle = keep(context)
       return { ...handle, flush: () => handle.flush().then(nextTask) }

@@ -1,3 +1,4 @@
+import * as prng from 'lib0/prng'
 import { expect } from 'vitest'
 import type { JSONValue } from '../../src/base/json.ts'
 import { Client } from '../../src/client/client.ts'
@@ -52,8 +53,10 @@ export class MessageWorld {
   readonly #histories = new Map(IDENTITIES.map(identity => [identity, new ReadingHistory()]))
   #sequencer: number | null
   #names = 0
+  readonly #random: prng.PRNG
 
   constructor({ seed, size, sequencer }: Schedule, rows: ReadonlyMap<string, Uint8Array[]>) {
+    this.#random = prng.create(seed + 1)
     this.#network = createMemoryNetwork({ seed })
     this.#sequencer = sequencer === null ? null : sequencer % size
     this.#devices = MESSAGE_DEVICES.slice(0, size).map(({ name, identity, skewMs }) => {
@@ -195,7 +198,16 @@ export class MessageWorld {
     const { name, identity, store, nowMs } = device
     const isSequencer = this.#devices.indexOf(device) === this.#sequencer
     const network = this.#network
-    const process = new Process({ network, name, identity, store, nowMs, isSequencer })
+    const nextClientId = () => prng.uint32(this.#random, 1, 2 ** 32 - 1)
+    const process = new Process({
+      network,
+      name,
+      identity,
+      store,
+      nowMs,
+      isSequencer,
+      nextClientId,
+    })
     await process.open()
     device.process = process
   }
