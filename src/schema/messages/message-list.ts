@@ -55,6 +55,7 @@ export class MessageList {
   #commands: CommandsByMessage = new Map()
   readonly #touched = new Set<MessageEntry>()
   #edge = 0
+  #hasWaited: boolean
 
   constructor(
     outbox: OutboxDocument,
@@ -62,6 +63,7 @@ export class MessageList {
     pageSize = PAGE_SIZE,
   ) {
     this.#outbox = outbox
+    this.#hasWaited = outbox.isWaiting
     this.#onChanges = onChanges
     this.#pageSize = pageSize
     const outboxes = outbox.outboxes()
@@ -203,7 +205,10 @@ export class MessageList {
   }
 
   #update(appended: readonly AppendedItem[] | undefined): void {
-    const isAddedOnly = appended !== undefined && this.#append(appended)
+    const hasWaited = this.#hasWaited
+    this.#hasWaited = this.#outbox.isWaiting
+    // What comes then may be what the rest has waited for.
+    const isAddedOnly = appended !== undefined && !hasWaited && this.#append(appended)
     if (!isAddedOnly) this.#rebuild(this.#outbox.outboxes())
     this.#tell(this.#takeChanges(true), isAddedOnly)
   }
