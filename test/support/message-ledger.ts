@@ -78,13 +78,14 @@ export class MessageLedger {
   /** A final index never moves, and none is given twice; nothing vanishes that nobody removed. */
   look({ messages, everRemoved }: MessageMirror): void {
     for (const sid of everRemoved) {
-      expect(this.#removed.has(sid), `${this.#bodies.get(sid)} was removed by nobody`).toBe(true)
+      if (!this.#removed.has(sid)) expect.fail(`${this.#bodies.get(sid)} was removed by nobody`)
     }
     for (const { sid, index, deliveryState } of messages) {
-      expect(this.#bodies.has(sid), 'a message that nobody sent').toBe(true)
+      if (!this.#bodies.has(sid)) expect.fail('a message that nobody sent')
       if (deliveryState === 'pending') continue
-      expect(this.#indexOf.get(sid) ?? index, 'a final index moved').toBe(index)
-      expect(this.#sidAt.get(index) ?? sid, 'an index twice').toBe(sid)
+      const known = this.#indexOf.get(sid) ?? index
+      if (known !== index) expect.fail(`the final index ${known} moved to ${index}`)
+      if ((this.#sidAt.get(index) ?? sid) !== sid) expect.fail(`the index ${index} twice`)
       this.#indexOf.set(sid, index)
       this.#sidAt.set(index, sid)
     }

@@ -14,6 +14,8 @@ export class PageEntries {
   readonly #byIndex = new Map<number, LogEntry>()
   readonly #byMessage = new Map<string, LogEntry>()
   #sorted: LogEntry[] | undefined
+  /** Entries may be here that do not lie there, and make place for those that come. */
+  #hasKept = false
 
   /** Of an array there is one, so that it hears of a change before anybody who may ask. */
   static of(array: Y.Array<unknown>): PageEntries {
@@ -49,7 +51,7 @@ export class PageEntries {
 
   #update({ changes, target }: Y.YArrayEvent<unknown>): void {
     let place = 0
-    let isAppended = true
+    let isAppended = !this.#hasKept
     for (const { retain = 0, delete: deleted = 0, insert = [] } of changes.delta) {
       place += retain
       if (deleted > 0 || place < this.#items.length) isAppended = false
@@ -68,7 +70,8 @@ export class PageEntries {
     this.#byMessage.clear()
     this.#index(this.#items)
     // Of what came before something that it rests on Yjs takes over the deletions only, so far.
-    if (target.doc?.store.pendingStructs) this.#index(before)
+    this.#hasKept = Boolean(target.doc?.store.pendingStructs)
+    if (this.#hasKept) this.#index(before)
   }
 
   #index(entries: readonly (LogEntry | undefined)[]): void {
