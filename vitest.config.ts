@@ -14,7 +14,7 @@ export default defineConfig(({ mode }) => {
             include: ['test/{unit,property,conformance}/**/*.test.ts'],
             setupFiles: 'test/support/fast-check.ts',
             env: runs ? { FC_RUNS: runs } : {},
-            testTimeout: runs ? 1_200_000 : 30_000,
+            testTimeout: runs ? 1_200_000 : 120_000,
             sequence: { groupOrder: 0 },
           },
         },

@@ -79,7 +79,10 @@ export class Reading {
   reachUpTo(index: number): Reach {
     const { list, outbox, me } = this.#options
     if (list.length === 0) return { index }
-    const reach = index < list.count ? { index } : reachOf(list.view(), index)
+    // A message on its way to the log is shown with an index that may be that of another one there.
+    const isShownPending = list.at(index)?.isFinal === false
+    const isInLog = index < list.count && !isShownPending
+    const reach = isInLog ? { index } : reachOf(list.view(), index)
     const page = list.page(pageOf(Math.max(0, reach.index)))
     const others = othersUpTo(reach.index, me().key, outbox.authors(), page)
     return others === undefined || reach.index < 0 ? reach : { ...reach, others }

@@ -59,6 +59,7 @@ export class MessageList {
   readonly #removed = new Set<MessageEntry>()
   readonly #touched = new Set<MessageEntry>()
   #edge = 0
+  #hasWaited: boolean
 
   constructor(
     outbox: OutboxDocument,
@@ -66,6 +67,7 @@ export class MessageList {
     pageSize = PAGE_SIZE,
   ) {
     this.#outbox = outbox
+    this.#hasWaited = outbox.isWaiting
     this.#onChanges = onChanges
     this.#pageSize = pageSize
     const outboxes = outbox.outboxes()
@@ -190,8 +192,14 @@ export class MessageList {
       end,
       removed: this.#removed,
       pending: isWhole ? waiting : waiting.filter(({ key }) => !this.#isHidden(key)),
-      isComplete: isWhole && end >= this.#outbox.state.count,
+      isComplete: this.#isComplete,
     }
+  }
+
+  /** Nothing is in the log that has not come here yet. */
+  get #isComplete(): boolean {
+    const { state, isWaiting } = this.#outbox
+    return !this.#isAnyHidden && this.end >= state.count && !isWaiting
   }
 
   #logFrom(index: number, end: number): readonly MessageEntry[] | undefined {
@@ -215,7 +223,10 @@ export class MessageList {
   }
 
   #update(appended: readonly AppendedItem[] | undefined): void {
-    const isAddedOnly = appended !== undefined && this.#append(appended)
+    const hasWaited = this.#hasWaited
+    this.#hasWaited = this.#outbox.isWaiting
+    // What comes then may be what the rest has waited for.
+    const isAddedOnly = appended !== undefined && !hasWaited && this.#append(appended)
     if (!isAddedOnly) this.#rebuild(this.#outbox.outboxes())
     this.#tell(this.#takeChanges(true), isAddedOnly)
   }
@@ -244,7 +255,7 @@ export class MessageList {
     const { state } = this.#outbox
     this.#readPages()
     this.#queue = new PendingQueue(outboxes, state)
-    const isComplete = !this.#isAnyHidden && this.end >= state.count
+    const isComplete = this.#isComplete
     const waiting = new Set<MessageEntry>()
     for (const pending of this.#queue.sorted) {
       const entry = this.#entryOf(pending)
@@ -263,7 +274,7 @@ export class MessageList {
   }
 
   #isInLog(entry: MessageEntry, state: LogState): boolean {
-    return isInLog(entry, state) || this.#isHidden(entry.key)
+    return isInLog(entry, state) || this.#isHidden(entry.key) || this.#outbox.isWaiting
   }
 
   get #isAnyHidden(): boolean {

@@ -80,6 +80,14 @@ export class OutboxDocument {
     return this.#state.current
   }
 
+  /**
+   * Something came before what it rests on. Of such an update Yjs takes over the deletions only, so far: what is not in an outbox
+   * any more may be in the log, and the state does not say so yet.
+   */
+  get isWaiting(): boolean {
+    return this.#doc.store.pendingStructs !== null
+  }
+
   /** Which messages were removed from the log, with their writers. */
   removed(): readonly { index: number; writer: Writer }[] {
     if (this.#recorded) return this.#recorded

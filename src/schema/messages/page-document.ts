@@ -89,7 +89,8 @@ export class PageDocument {
       if (sentBefore) this.#before.set(SENT, encodeCounts(sentBefore))
       const changes = changed.flatMap(next => {
         const entry = this.at(next.index)
-        return entry ? [{ place: this.#entries.placeOf(entry), next }] : []
+        const place = entry ? this.#entries.placeOf(entry) : -1
+        return place < 0 ? [] : [{ place, next }]
       })
       for (const { place, next } of changes) {
         this.#log.delete(place)

@@ -14,6 +14,8 @@ export class PageEntries {
   readonly #byIndex = new Map<number, LogEntry>()
   readonly #byMessage = new Map<string, LogEntry>()
   #sorted: LogEntry[] | undefined
+  /** Entries may be here that do not lie there, and make place for those that come. */
+  #hasKept = false
 
   /** Of an array there is one, so that it hears of a change before anybody who may ask. */
   static of(array: Y.Array<unknown>): PageEntries {
@@ -42,17 +44,17 @@ export class PageEntries {
     return this.#byMessage.get(messageKey(id))
   }
 
-  /** Where in the array an entry lies. */
+  /** Where in the array an entry lies; -1 = what is to take its place has not come yet. */
   placeOf(entry: LogEntry): number {
     return this.#items.indexOf(entry)
   }
 
-  #update({ changes }: Y.YArrayEvent<unknown>): void {
+  #update({ changes, target }: Y.YArrayEvent<unknown>): void {
     const [first, second] = changes.delta
     const appended = first?.retain === this.#items.length ? second : first
     const place = appended === second ? this.#items.length : 0
-    const isAppended = appended?.insert && place === this.#items.length && !changes.delta[2]
-    if (isAppended) {
+    const isLast = place === this.#items.length && !changes.delta[2]
+    if (appended?.insert && isLast && !this.#hasKept) {
       const entries = (appended.insert as unknown[]).map(decodeLogEntry)
       this.#items.push(...entries)
       this.#index(entries)
@@ -67,9 +69,13 @@ export class PageEntries {
     }
     this.#items = items.concat(this.#items.slice(next))
     this.#sorted = undefined
+    const before = [...this.#byIndex.values()]
     this.#byIndex.clear()
     this.#byMessage.clear()
     this.#index(this.#items)
+    // Of what came before something that it rests on Yjs takes over the deletions only, so far.
+    this.#hasKept = Boolean(target.doc?.store.pendingStructs)
+    if (this.#hasKept) this.#index(before)
   }
 
   #index(entries: readonly (LogEntry | undefined)[]): void {

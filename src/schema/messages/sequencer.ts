@@ -1,7 +1,9 @@
 import { Batch } from './batch.ts'
+import { byTime } from './commands.ts'
 import { pageOf } from './ids.ts'
 import type { LogEntry } from './log-entry.ts'
 import { EMPTY_LOG, isInLog, type LogState } from './log-state.ts'
+import type { GivenCommand } from './message-entry.ts'
 import type { OutboxDocument, SequencerIdentity } from './outbox-document.ts'
 import type { OutboxEntry } from './outbox-entry.ts'
 import type { PageDocument } from './page-document.ts'
@@ -90,13 +92,15 @@ export class Sequencer {
     const next = { ...stateAfter(state, added), lamport: queue.lamport }
     const batch = new Batch(this.#context, end.number, added)
     const handled = new Set<unknown>()
+    const commands: GivenCommand[] = []
     for (const { author, writer, items } of outboxes) {
       for (const { entry, stored } of items) {
         if (entry && !isDue(entry, writer, next)) continue
-        if (entry && entry.kind !== 'message') await batch.apply(entry, author)
+        if (entry && entry.kind !== 'message') commands.push({ by: author, command: entry })
         handled.add(stored)
       }
     }
+    for (const { by, command } of commands.sort(byTime)) await batch.apply(command, by)
     if (pending.length > added.length) this.#isWanted = true
     if (handled.size === 0) return true
     // A removal is counted by its command until it is recorded, so that must not be forgotten before.

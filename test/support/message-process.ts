@@ -1,0 +1,166 @@
+import * as Y from 'yjs'
+import type { ConversationsError } from '../../src/base/errors.ts'
+import { Client } from '../../src/client/client.ts'
+import type { Conversation } from '../../src/model/conversation.ts'
+import { ROOTS } from '../../src/schema/format.ts'
+import { OUTBOX_ROOTS } from '../../src/schema/messages/outbox-document.ts'
+import { PAGE_ROOTS } from '../../src/schema/messages/page-document.ts'
+import type { Persistence, Transport } from '../../src/sync/provider.ts'
+import { type MemoryNetwork, type MemoryStore, memoryPersistence } from '../../src/testing/index.ts'
+import { nextTask } from '../../src/testing/task.ts'
+import { FakeClock } from './fake-clock.ts'
+import { MessageMirror } from './message-mirror.ts'
+import type { Operation, Stamp, Witness } from './reading-history.ts'
+
+export interface ProcessOptions {
+  readonly network: MemoryNetwork
+  readonly name: string
+  readonly identity: string
+  readonly store: MemoryStore
+  readonly nowMs: number
+  readonly isSequencer: boolean
+  /** Instead of Yjs' random ones: the same schedule is the same life. */
+  nextClientId(): number
+}
+
+const nothing = async () => {}
+
+/** A running app with the conversation open, from its start until it is closed or killed. */
+export class Process implements Witness {
+  readonly identity: string
+  readonly isSequencer: boolean
+  readonly clock: FakeClock
+  readonly errors: ConversationsError[] = []
+  readonly name: string
+  readonly #network: MemoryNetwork
+  readonly #client: Client
+  readonly #docs = new Map<string, Y.Doc>()
+  #opened: { conversation: Conversation; mirror: MessageMirror } | undefined
+  #isKilled = false
+  #isClosed = false
+  #logCount = 0
+  /** What its user did and is not in the document yet. */
+  #unwritten: Operation[] = []
+  #lastWrite: { stamp: Stamp; n: number } | undefined
+
+  constructor(options: ProcessOptions) {
+    const { network, name, identity, store, nowMs, isSequencer } = options
+    this.identity = identity
+    this.isSequencer = isSequencer
+    this.clock = new FakeClock(nowMs)
+    this.name = name
+    this.#network = network
+    const keep = memoryPersistence(store, { failWrites: () => this.#isKilled })
+    // A disk takes a moment: whoever waits for it can be killed meanwhile.
+    const persistence: Persistence = context => {
+      this.#docs.set(context.name, context.doc)
+      context.doc.clientID = options.nextClientId()
+      if (this.#isKilled) return { whenLoaded: nothing(), flush: nothing, destroy: nothing }
+      const handle = keep(context)
+      return { ...handle, flush: () => handle.flush().then(nextTask) }
+    }
+    const plug = network.transport(name)
+    const transport: Transport = context => {
+      if (!this.#isKilled) return plug(context)
+      return { connect() {}, disconnect() {}, destroy() {} }
+    }
+    this.#client = new Client({ identity, transport, persistence, clock: this.clock })
+    this.#client.on('error', error => {
+      if (!this.#isKilled) this.errors.push(error)
+    })
+  }
+
+  get process(): object {
+    return this
+  }
+
+  get isKilled(): boolean {
+    return this.#isKilled
+  }
+
+  get isOver(): boolean {
+    return this.#isKilled || this.#isClosed
+  }
+
+  get conversation(): Conversation {
+    return (this.#opened as { conversation: Conversation }).conversation
+  }
+
+  get mirror(): MessageMirror {
+    return (this.#opened as { mirror: MessageMirror }).mirror
+  }
+
+  async open(): Promise<void> {
+    const conversation = await this.#client.openConversation('room', {
+      sequencer: this.isSequencer,
+    })
+    const mirror = new MessageMirror(conversation, await conversation.getParticipants())
+    this.#opened = { conversation, mirror }
+    this.#doc('').on('afterTransaction', transaction => this.#onTransaction(transaction))
+  }
+
+  has = ({ client, clock }: Stamp): boolean => {
+    return Y.getState(this.#doc('').store, client) >= clock
+  }
+
+  /** Some of what came for the participants' document waits for what is still to come. */
+  get isWaiting(): boolean {
+    const { pendingStructs, pendingDs } = this.#doc('').store
+    return pendingStructs !== null || pendingDs !== null
+  }
+
+  /** How many messages the log has, as far as is told here. */
+  get logCount(): number {
+    for (const change of this.#doc('/o').getArray(OUTBOX_ROOTS.log).toArray()) {
+      this.#logCount = Math.max(this.#logCount, (change as [owner: string, count: number])[1])
+    }
+    return this.#logCount
+  }
+
+  /** Nothing is in the log that has not come here. */
+  get isComplete(): boolean {
+    const log = this.#docs.get(`${this.conversation.sid}/m/0`)?.getArray(PAGE_ROOTS.log)
+    const indices = new Set(log?.toArray().map(entry => (entry as number[])[0]))
+    // Of what waits for something else Yjs takes over the deletions only, so far.
+    return indices.size >= this.logCount && this.#doc('/o').store.pendingStructs === null
+  }
+
+  /** Does something to the own horizon, at once; says whether that wrote anything. */
+  writes(change: () => Promise<unknown>): { whenDone: Promise<unknown>; hasWritten: boolean } {
+    const before = this.#lastWrite
+    const whenDone = change()
+    return { whenDone, hasWritten: this.#lastWrite !== before }
+  }
+
+  /** Call right after it was done; `hasWritten` as `writes` said. */
+  did(operation: Operation, hasWritten: boolean): void {
+    if (hasWritten) operation.stamp = this.#lastWrite?.stamp
+    else this.#unwritten.push(operation)
+  }
+
+  /** Stops without a word: nobody is told, and nothing is written any more. */
+  kill(): void {
+    this.#isKilled = true
+    this.#network.crash(this.name)
+    this.clock.stop()
+    // Frees what it holds; nothing of it gets out.
+    this.#client.close().catch(() => {})
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#client.close()
+  }
+
+  #doc(channel: string): Y.Doc {
+    return this.#docs.get(this.conversation.sid + channel) as Y.Doc
+  }
+
+  #onTransaction({ local, changed, doc, afterState }: Y.Transaction): void {
+    if (!local || !changed.has(doc.getMap(ROOTS.horizons) as never)) return
+    const stamp = { client: doc.clientID, clock: afterState.get(doc.clientID) ?? 0 }
+    this.#lastWrite = { stamp, n: (this.#lastWrite?.n ?? 0) + 1 }
+    for (const operation of this.#unwritten) operation.stamp = stamp
+    this.#unwritten = []
+  }
+}

@@ -1,0 +1,55 @@
+/** A write in a document: who has so much of what this client wrote has it. */
+export interface Stamp {
+  readonly client: number
+  readonly clock: number
+}
+
+/** Somebody who has a part of a history. */
+export interface Witness {
+  /** What it did itself it knows before it is written. */
+  readonly process: object
+  has(stamp: Stamp): boolean
+}
+
+export interface Operation {
+  readonly kind: 'advance' | 'rewind'
+  /** What was read with it; or what stays read after it. */
+  readonly messages: ReadonlySet<string>
+  readonly seen: ReadonlySet<Operation>
+  readonly process: object
+  /** Where it was written; undefined = not yet. */
+  stamp: Stamp | undefined
+}
+
+/** What one user read and marked as unread, in terms of messages that were shown, and of what was known then. */
+export class ReadingHistory {
+  readonly #operations: Operation[] = []
+
+  add(kind: Operation['kind'], messages: Iterable<string>, by: Witness): Operation {
+    const { process } = by
+    const seen = new Set(this.#knownTo(by))
+    const operation = { kind, messages: new Set(messages), seen, process, stamp: undefined }
+    this.#operations.push(operation)
+    return operation
+  }
+
+  /** Somebody read it, and everybody who went back before it was, later and knowingly, read it again. */
+  isRead(message: string, by: Witness): boolean {
+    const known = this.#knownTo(by)
+    const readings = known.filter(({ kind, messages }) => {
+      return kind === 'advance' && messages.has(message)
+    })
+    return (
+      readings.length > 0 &&
+      known.every(operation => {
+        const { kind, messages } = operation
+        const isRewind = kind === 'rewind' && !messages.has(message)
+        return !isRewind || readings.some(({ seen }) => seen.has(operation))
+      })
+    )
+  }
+
+  #knownTo({ process, has }: Witness): Operation[] {
+    return this.#operations.filter(one => one.process === process || (one.stamp && has(one.stamp)))
+  }
+}
