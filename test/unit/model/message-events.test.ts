@@ -90,6 +90,28 @@ describe('events of messages', () => {
     expect(started).toHaveBeenCalledOnce()
   })
 
+  it('tell once that typing has ended, though the message comes before word of that', async () => {
+    const { phone, laptop, bob, network } = await chat({
+      phone: { identity: 'alice' },
+      laptop: { identity: 'alice' },
+      bob: {},
+    })
+    await phone.conversation.typing()
+    await network.settle()
+    const log = heard(bob)
+    await laptop.send('hi')
+    await network.settle()
+    phone.device.clock.advance(10_000)
+    bob.device.clock.advance(10_000)
+    await network.settle()
+    expect(log.slice(0, 3)).toEqual([
+      'client typingEnded alice',
+      'typingEnded alice',
+      'client added 0 hi',
+    ])
+    expect(log.filter(line => line === 'typingEnded alice').length).toBe(1)
+  })
+
   it('come once each, however often updates arrive', async () => {
     const { alice, bob, network } = await chat({ alice: {}, bob: { sequencer: true } })
     const log = heard(alice)
