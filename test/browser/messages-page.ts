@@ -15,11 +15,20 @@ export async function openChat(identity: string, room: string, url?: string) {
       body,
       deliveryState,
     }))
-  const isSent = async (count: number) => {
-    const messages = await list()
-    return messages.length >= count && messages.every(one => one.deliveryState === 'sent')
-  }
-  return { client, conversation, errors, added, list, isSent }
+  /** Waits until there are so many messages, all with their final index, and resolves to what is shown then. */
+  const whenSent = (count: number) =>
+    new Promise<Awaited<ReturnType<typeof list>>>(resolve => {
+      const check = async () => {
+        const messages = await list()
+        const isSent = messages.every(one => one.deliveryState === 'sent')
+        if (messages.length < count || !isSent) return
+        conversation.off('messageAdded', check).off('messageUpdated', check)
+        resolve(messages)
+      }
+      conversation.on('messageAdded', check).on('messageUpdated', check)
+      void check()
+    })
+  return { client, conversation, errors, added, list, whenSent }
 }
 
 export type ChatPage = Awaited<ReturnType<typeof openChat>>

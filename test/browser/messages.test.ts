@@ -44,14 +44,10 @@ async function openBrowser(): Promise<BrowserContext> {
 async function openKillable(profile: string, url: string) {
   const { context, kill } = await launchKillableBrowser(profile)
   onTestFinished(kill)
-  return { page: await open(context, 'alice', url), kill }
+  return { context, page: await open(context, 'alice', url), kill }
 }
 
-/** Waits until so many messages are there and all have their final index, and returns them. */
-async function whenSent(page: Page, count: number) {
-  await page.waitForFunction(count => chat.isSent(count), count)
-  return page.evaluate(() => chat.list())
-}
+const whenSent = (page: Page, count: number) => page.evaluate(n => chat.whenSent(n), count)
 
 const sent = (index: number, body: string) => ({ index, body, deliveryState: 'sent' })
 
@@ -60,7 +56,7 @@ test('a message that is sent offline in the task in which the browser is killed 
   const server = await startChild(program, directory)
   const port = Number(new URL(server.url).port)
   const profile = await temporaryDirectory()
-  const { page, kill } = await openKillable(profile, server.url)
+  const { context, page, kill } = await openKillable(profile, server.url)
   const bob = await open(await openBrowser(), 'bob', server.url)
   for (const one of [page, bob]) await one.evaluate(() => chat.conversation.join())
   await page.evaluate(() => chat.conversation.sendMessage('hello'))
@@ -69,13 +65,15 @@ test('a message that is sent offline in the task in which the browser is killed 
   expect(await whenSent(page, 2)).toEqual([sent(0, 'hello'), sent(1, 'hi')])
 
   await server.kill()
-  await page.waitForFunction(() => chat.conversation.connectionStatus !== 'connected')
+  // What came from others is stored a moment later, or when a page goes away.
+  await page.close()
+  const offline = await open(context, 'alice', server.url)
   const killer = createServer(() => setTimeout(() => void kill(), 100))
   await new Promise<void>(resolve => killer.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void killer.close())
   const killerUrl = `http://127.0.0.1:${(killer.address() as AddressInfo).port}`
   // The request is synchronous and never answered: the page dies in the very task that sent.
-  void page
+  void offline
     .evaluate(killerUrl => {
       void chat.conversation.sendMessage('last words', { kept: true })
       const request = new XMLHttpRequest()
@@ -83,7 +81,7 @@ test('a message that is sent offline in the task in which the browser is killed 
       request.send()
     }, killerUrl)
     .catch(() => {})
-  await new Promise<void>(resolve => page.once('close', () => resolve()))
+  await new Promise<void>(resolve => offline.once('close', () => resolve()))
   await kill()
 
   const { page: again } = await openKillable(profile, server.url)
@@ -141,7 +139,7 @@ test('a tab that is closed while it gives indices to many messages leaves none w
   await one.evaluate(() => chat.conversation.sendMessage('0'))
   await whenSent(one, 1)
   const two = await open(browser, 'alice')
-  await two.waitForFunction(async () => (await chat.list()).length === 1)
+  await whenSent(two, 1)
   await two.evaluate(async () => {
     // One by one, so that the other tab is in the middle of it at any time.
     for (let i = 1; i <= 300; i++) {
