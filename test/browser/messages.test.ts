@@ -11,6 +11,8 @@ import { temporaryDirectory } from './participant-support.ts'
 declare global {
   /** In a page that has opened a conversation. */
   var chat: ChatPage
+  /** Ends this task, and this browser. */
+  var hang: () => void
 }
 
 let pages: PageServer
@@ -49,6 +51,28 @@ async function openKillable(profile: string, url: string) {
 
 const whenSent = (page: Page, count: number) => page.evaluate(n => chat.whenSent(n), count)
 
+/**
+ * Kills the browser in the very task in which the page calls `hang`, when it has started: a request that is synchronous and never
+ * answered keeps the task from ending.
+ */
+async function dieWith(page: Page, kill: () => Promise<void>, start: () => void): Promise<void> {
+  const killer = createServer(() => setTimeout(() => void kill(), 100))
+  await new Promise<void>(resolve => killer.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void killer.close())
+  const killerUrl = `http://127.0.0.1:${(killer.address() as AddressInfo).port}`
+  await page.evaluate(killerUrl => {
+    globalThis.hang = () => {
+      const request = new XMLHttpRequest()
+      request.open('GET', killerUrl, false)
+      request.send()
+    }
+  }, killerUrl)
+  const isGone = new Promise<void>(resolve => page.once('close', () => resolve()))
+  void page.evaluate(start).catch(() => {})
+  await isGone
+  await kill()
+}
+
 const sent = (index: number, body: string) => ({ index, body, deliveryState: 'sent' })
 
 test('a message that is sent offline in the task in which the browser is killed is there, pending, and is sent once', async () => {
@@ -68,21 +92,10 @@ test('a message that is sent offline in the task in which the browser is killed 
   // What came from others is stored a moment later, or when a page goes away.
   await page.close()
   const offline = await open(context, 'alice', server.url)
-  const killer = createServer(() => setTimeout(() => void kill(), 100))
-  await new Promise<void>(resolve => killer.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => void killer.close())
-  const killerUrl = `http://127.0.0.1:${(killer.address() as AddressInfo).port}`
-  // The request is synchronous and never answered: the page dies in the very task that sent.
-  void offline
-    .evaluate(killerUrl => {
-      void chat.conversation.sendMessage('last words', { kept: true })
-      const request = new XMLHttpRequest()
-      request.open('GET', killerUrl, false)
-      request.send()
-    }, killerUrl)
-    .catch(() => {})
-  await new Promise<void>(resolve => offline.once('close', () => resolve()))
-  await kill()
+  await dieWith(offline, kill, () => {
+    void chat.conversation.sendMessage('last words')
+    hang()
+  })
 
   const { page: again } = await openKillable(profile, server.url)
   expect(await again.evaluate(() => chat.list())).toEqual([
@@ -105,6 +118,29 @@ test('a message that is sent offline in the task in which the browser is killed 
   expect(await again.evaluate(() => chat.conversation.sendMessage('first words'))).toBe(3)
   expect(await whenSent(bob, 4)).toEqual([...all, sent(3, 'first words')])
   expect(await again.evaluate(() => chat.errors)).toEqual([])
+})
+
+test('a message that the server has taken is still here when the browser is killed right after', async () => {
+  const server = await startChild(program, await temporaryDirectory())
+  const profile = await temporaryDirectory()
+  const { page, kill } = await openKillable(profile, server.url)
+  await page.evaluate(() => chat.conversation.join())
+  await dieWith(page, kill, async () => {
+    const { conversation } = chat
+    await conversation.sendMessage('first')
+    // So that word of its outbox being cleared is here, and nothing that came is stored by itself yet.
+    await new Promise(resolve => setTimeout(resolve, 50))
+    // What is written is stored at once, and all that came in this document with it.
+    void conversation.sendMessage('second')
+    hang()
+  })
+  await server.kill()
+  const { page: again } = await openKillable(profile, server.url)
+  const messages = await again.evaluate(() => chat.list())
+  expect(messages.map(({ index, body }) => [index, body])).toEqual([
+    [0, 'first'],
+    [1, 'second'],
+  ])
 })
 
 test('of two tabs without a server one gives the indices, and the other goes on when it is closed', async () => {
