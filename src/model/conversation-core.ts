@@ -207,7 +207,8 @@ export class ConversationCore<Attributes> {
   /** Of somebody whose message came. */
   endTypingOf(key: string): void {
     const entry = this.document.entries.get(key)
-    if (entry?.isPresent) this.#endTyping(entry)
+    const identity = entry?.isPresent ? entry.identity : null
+    if (identity !== null) this.presence.peers.endTyping(identity)
   }
 
   /** Only once it is known whether peers have it: every other device would write its own creation otherwise. */

@@ -236,6 +236,7 @@ export class ConversationMessages {
     const id = { writer: this.#outbox.writer, counter: this.#outbox.nextCounter(key) }
     const time = this.#host.clock.now()
     const lamport = this.#list.nextLamport
+    this.#pages.store()
     this.outboxSession.doc.transact(() => {
       this.#outbox.push(key, { kind: 'message', counter: id.counter, lamport, time, content })
     }, this)
@@ -253,6 +254,7 @@ export class ConversationMessages {
       time: timeAfter(entry.dateUpdated, this.#host.clock.now()),
     }
     const { key } = this.#core.me
+    this.#pages.store()
     this.outboxSession.doc.transact(() => this.#outbox.push(key, command), this)
   }
 

@@ -31,7 +31,7 @@ import type { LastMessage } from './conversation-messages.ts'
 import type { ConversationOptions } from './conversation-options.ts'
 import type { ConversationStatus } from './conversation-state.ts'
 import type { Host } from './host.ts'
-import { mediaInput, type SendMediaOptions } from './media-input.ts'
+import { mediaRules, type SendMediaOptions } from './media-input.ts'
 import { Message } from './message.ts'
 import { MessageBuilder } from './message-builder.ts'
 import type { Paginator } from './paginator.ts'
@@ -296,7 +296,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
     messageAttributes?: JSONValue,
     emailOptions?: { subject?: string },
   ): Promise<number> {
-    const text = anyOf(ofType('string'), literal(null), mediaInput)
+    const text = anyOf(ofType('string'), literal(null), ...mediaRules)
     checkArguments(arguments, text, optionalJson, optionalObject)
     const subject = emailOptions?.subject ?? null
     checkArguments([subject], anyOf(ofType('string'), literal(null)))

@@ -28,13 +28,15 @@ interface MediaLimits {
 const maxTypeLength = 255
 
 /** What may stand for an attachment; `readMediaInput` looks into it. */
-export const mediaInput: Rule = anyOf(
+export const mediaRules: readonly Rule[] = [
   { accepts: isFormData, expected: 'an instance of FormData' },
   {
     accepts: value => typeof value === 'object' && value !== null && 'media' in value,
     expected: 'media options',
   },
-)
+]
+
+export const mediaInput: Rule = anyOf(...mediaRules)
 
 /**
  * What somebody gave as an attachment: media options, or a form with exactly one file.

@@ -32,6 +32,8 @@ export class MessagePages {
   readonly #pages = new Map<number, Opening>()
   /** Of later ones everything is new that comes. */
   #first = Number.POSITIVE_INFINITY
+  /** What came of them from others is not stored on this device, as far as is known here. */
+  readonly #unstored = new Set<Session>()
   #isClosed = false
 
   constructor(sid: string, host: Host, channels: Channels, list: MessageList) {
@@ -88,6 +90,15 @@ export class MessagePages {
     await Promise.all([...this.#pages.values()].map(({ session }) => session.refresh()))
   }
 
+  /**
+   * Begins to store what came from others. An outbox is stored at once with what is written to it, and may say of messages
+   * that they are on a page: after a crash they would be nowhere.
+   */
+  store(): void {
+    for (const session of this.#unstored) void session.flush()
+    this.#unstored.clear()
+  }
+
   close(): void {
     this.#isClosed = true
   }
@@ -114,6 +125,8 @@ export class MessagePages {
     session.on('synced', isSynced => {
       if (isSynced) page.wasSynced = true
     })
+    session.doc.on('update', () => this.#unstored.add(session))
+    session.once('destroyed', () => this.#unstored.delete(session))
     return page
   }
 

@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../../../../', import.meta.url))
 const main = `
   import { createServer } from './src/server/index.ts'
   const log = { info() {}, warn() {}, error: console.error }
-  const { url } = await createServer({ port: 0, storage: process.argv[2], log })
+  const { url } = await createServer({ port: Number(process.argv[3]), storage: process.argv[2], log })
   process.send(url)
 `
 
@@ -31,9 +31,9 @@ export async function bundleServer(): Promise<string> {
   return outfile
 }
 
-/** Serves the directory from a process of its own, which is killed with the test. */
-export async function startChild(program: string, directory: string) {
-  const child: ChildProcess = spawn(process.execPath, [program, directory], {
+/** Serves the directory from a process of its own, which is killed with the test; at a free port if none is given. */
+export async function startChild(program: string, directory: string, port = 0) {
+  const child: ChildProcess = spawn(process.execPath, [program, directory, String(port)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const exited = once(child, 'exit')

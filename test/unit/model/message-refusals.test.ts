@@ -1,0 +1,103 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import * as Y from 'yjs'
+import { ConversationsError } from '../../../src/base/errors.ts'
+import type { Conversation } from '../../../src/model/conversation.ts'
+import type { Message } from '../../../src/model/message.ts'
+import { chat, heard, type Person } from '../../support/chat.ts'
+
+let alice: Person
+let conversation: Conversation
+let message: Message
+let log: string[]
+
+beforeEach(async () => {
+  const world = await chat({ alice: {} })
+  alice = world.alice
+  conversation = alice.conversation
+  await conversation.sendMessage('there', { a: 1 })
+  message = await alice.find('there')
+  log = heard(alice)
+})
+
+const written = () =>
+  [conversation.sid, `${conversation.sid}/o`].map(name => [
+    ...Y.encodeStateAsUpdate(alice.device.doc(name)),
+  ])
+
+/** The call rejects, never throws, and nothing at all has changed. */
+async function refused(call: () => unknown): Promise<ConversationsError> {
+  const before = written()
+  let result: unknown
+  expect(() => {
+    result = call()
+  }, 'a synchronous throw').not.toThrow()
+  const error = await Promise.resolve(result).then(
+    value => {
+      throw new Error(`not refused, but ${String(value)}`)
+    },
+    (reason: unknown) => reason,
+  )
+  expect(error).toBeInstanceOf(ConversationsError)
+  expect(written()).toEqual(before)
+  expect(log).toEqual([])
+  expect(await alice.bodies()).toEqual(['there'])
+  return error as ConversationsError
+}
+
+describe('who is no participant', () => {
+  beforeEach(async () => {
+    await conversation.leave()
+    log.length = 0
+  })
+
+  it.each([
+    ['send', () => conversation.sendMessage('x')],
+    ['send what is prepared', () => conversation.prepareMessage().setBody('x').buildAndSend()],
+    ['edit', () => message.updateBody('x')],
+    ['react', () => message.updateAttributes({ x: 1 })],
+    ['remove', () => message.remove()],
+    ['advance', () => conversation.advanceLastReadMessageIndex(0)],
+    ['update', () => conversation.updateLastReadMessageIndex(0)],
+    ['mark as unread', () => conversation.setAllMessagesUnread()],
+    ['read all', () => conversation.setAllMessagesRead()],
+    ['ask for a count', () => conversation.getUnreadMessagesCount()],
+  ] as const)('cannot %s', async (_, call) => {
+    expect((await refused(call)).code).toBe('not-a-participant')
+  })
+
+  it('can read', async () => {
+    expect(await alice.bodies()).toEqual(['there'])
+    expect(conversation.unreadCount).toBe(0)
+    expect(await conversation.getMessagesCount()).toBe(1)
+  })
+})
+
+describe('a closed conversation', () => {
+  it.each([
+    ['sendMessage', () => conversation.sendMessage('x')],
+    ['sendMessage with media', () => conversation.sendMessage({ contentType: null, media: 'x' })],
+    ['buildAndSend', () => conversation.prepareMessage().setBody('x').buildAndSend()],
+    ['updateBody', () => message.updateBody('x')],
+    ['updateAttributes', () => message.updateAttributes({ x: 1 })],
+    ['remove', () => message.remove()],
+    ['getMessages', () => conversation.getMessages()],
+    ['advanceLastReadMessageIndex', () => conversation.advanceLastReadMessageIndex(0)],
+    ['updateLastReadMessageIndex', () => conversation.updateLastReadMessageIndex(0)],
+    ['setAllMessagesUnread', () => conversation.setAllMessagesUnread()],
+    ['setAllMessagesRead', () => conversation.setAllMessagesRead()],
+    ['getUnreadMessagesCount', () => conversation.getUnreadMessagesCount()],
+  ] as const)('refuses %s', async (_, call) => {
+    await conversation.close()
+    await expect(call()).rejects.toMatchObject({ code: 'closed' })
+    expect(log).toEqual([])
+  })
+
+  it('still has what it knew', async () => {
+    await conversation.close()
+    expect(conversation.lastMessage?.index).toBe(0)
+    expect(conversation.unreadCount).toBe(0)
+    expect(message.body).toBe('there')
+    expect(message.isRead).toBe(true)
+    expect(message.readBy).toEqual([])
+  })
+})
