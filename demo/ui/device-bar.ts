@@ -54,8 +54,10 @@ export function deviceBar(
 
   function update({ me, conversation }: View): void {
     const profile = me ? readProfile(me) : initial
-    name.textContent = profile.name
-    document.title = `${profile.name} · y-conversations`
+    const { unreadCount } = conversation
+    name.replaceChildren(profile.name, ...(unreadCount > 0 ? [unreadBadge(unreadCount)] : []))
+    const count = unreadCount > 0 ? `(${unreadCount}) ` : ''
+    document.title = `${count}${profile.name} · y-conversations`
     document.documentElement.dataset.colour = profile.colour
     membership.textContent = me ? 'Leave' : 'Join'
     membership.disabled = conversation.isReadOnly
@@ -70,4 +72,13 @@ export function deviceBar(
     element('div', { class: 'controls' }, network, reload, membership),
   )
   return { element: bar, update, setStatus }
+}
+
+function unreadBadge(count: number): HTMLElement {
+  return element(
+    'span',
+    { class: 'badge' },
+    count.toLocaleString('en'),
+    element('span', { class: 'unseen' }, ' unread'),
+  )
 }

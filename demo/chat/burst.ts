@@ -1,0 +1,20 @@
+import type { DemoConversation } from '../profile.ts'
+
+const WORDS =
+  'who brings the blanket there is room for one more under the tree it may rain after four so take a coat the bread is from the corner shop and the train leaves at ten'.split(
+    ' ',
+  )
+
+/** Sends many messages at once: a long history, or a lot of work for the network. */
+export async function sendBurst(conversation: DemoConversation, count: number): Promise<void> {
+  const sent = Array.from({ length: count }, (_, i) =>
+    conversation.sendMessage(`${i + 1} of ${count}: ${sentence(i)}.`),
+  )
+  await Promise.all(sent)
+}
+
+/** Of different lengths, the same every time. */
+function sentence(seed: number): string {
+  const length = 3 + ((seed * 7) % 11)
+  return Array.from({ length }, (_, i) => WORDS[(seed * 5 + i) % WORDS.length]).join(' ')
+}
