@@ -39,7 +39,7 @@ export async function readSharedState(
     state[`${whose} name`] = name
     state[`${whose} colour`] = colour
     state[`${whose} status`] = status
-    state[`${whose} position`] = JSON.stringify([lastReadMessageIndex, lastReadTimestamp])
+    state[`what ${identity} has read`] = JSON.stringify([lastReadMessageIndex, lastReadTimestamp])
     state[`${whose} record`] = JSON.stringify([
       sortKeys(attributes),
       dateCreated,

@@ -7,9 +7,12 @@ const WORDS =
 
 /** Sends many messages at once: a long history, or a lot of work for the network. */
 export async function sendBurst(conversation: DemoConversation, count: number): Promise<void> {
-  const sent = Array.from({ length: count }, (_, i) =>
-    conversation.sendMessage(`${i + 1} of ${count}: ${sentence(i)}.`),
-  )
+  const sent: Promise<number>[] = []
+  for (let i = 0; i < count; i++) {
+    sent.push(conversation.sendMessage(`${i + 1} of ${count}: ${sentence(i)}.`))
+    // The page is to stay usable meanwhile.
+    if (i % 25 === 24) await new Promise(resolve => setTimeout(resolve))
+  }
   await Promise.all(sent)
 }
 

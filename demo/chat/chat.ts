@@ -24,10 +24,11 @@ export function chat(identity: string, run: Run): Section {
     if (current) run(current.conversation.setAllMessagesRead())
   })
   const burst = button(`Send ${BURST.toLocaleString('en')}`, () => {
+    list.onSent()
     if (current) run(sendBurst(current.conversation, BURST))
   })
   const state = element('span', { class: 'reading-state' })
-  const resume = button('Read on', () => reading.resume(), { class: 'resume', hidden: '' })
+  const resume = button('Read on', () => reading.resume(), { class: 'resume' })
   const card = element(
     'section',
     { class: 'card chat', 'aria-label': 'Chat' },
@@ -67,14 +68,15 @@ export function chat(identity: string, run: Run): Section {
     badge.hidden = unreadCount === 0
     markRead.hidden = unreadCount === 0
     burst.disabled = !me
-    resume.hidden = !reading.isPaused
-    setText(state, stateText())
+    resume.hidden = !reading.isPaused || unreadCount === 0
+    setText(state, stateText(unreadCount))
     card.dataset.reading = reading.isPaused ? 'paused' : reading.isActive ? 'active' : 'inactive'
   }
 
-  function stateText(): string {
+  function stateText(unreadCount: number): string {
+    if (unreadCount === 0) return ''
     if (reading.isPaused) return 'Kept unread'
-    return reading.isActive ? '' : 'Click to read here'
+    return reading.isActive ? '' : 'Click to read'
   }
 
   return {
