@@ -2,6 +2,8 @@ import type { Media } from '../../src/index.ts'
 import { button, element } from '../ui/element.ts'
 import type { Run } from '../ui/section.ts'
 
+const MAX_DELAY_MS = 30_000
+
 /** A file of a message: an image is shown, anything else can be saved. */
 export function attachment(media: Media, run: Run) {
   const { contentType, size } = media
@@ -15,22 +17,30 @@ export function attachment(media: Media, run: Run) {
   return { element: shown, revoke: () => media.revokeContentUrl() }
 }
 
+/** A message may be here before its file is: it is asked for until it comes. */
 function imageOf(media: Media, name: string): HTMLElement {
-  const frame = element('div', { class: 'image' })
+  const frame = element('div', { class: 'image' }, waiting(name))
+  let timer: number | undefined
+  let delayMs = 500
   async function load(): Promise<void> {
-    frame.replaceChildren(element('span', { class: 'quiet' }, `Loading ${name}…`))
+    clearTimeout(timer)
     try {
       const src = await media.getContentTemporaryUrl()
       if (src !== null) frame.replaceChildren(element('img', { src, alt: name }))
     } catch (error) {
-      frame.replaceChildren(
-        element('span', { class: 'quiet' }, (error as Error).message),
-        button('Load again', () => void load()),
-      )
+      const again = button('Load again', () => void load())
+      frame.replaceChildren(waiting(name), again)
+      again.title = (error as Error).message
+      delayMs = Math.min(2 * delayMs, MAX_DELAY_MS)
+      timer = window.setTimeout(() => frame.isConnected && void load(), delayMs)
     }
   }
   void load()
   return frame
+}
+
+function waiting(name: string): HTMLElement {
+  return element('span', { class: 'quiet' }, `${name} is on its way…`)
 }
 
 async function download(media: Media, name: string): Promise<void> {
