@@ -62,7 +62,9 @@ export async function showPerson(identity: string): Promise<void> {
   client.on('connectionStatusChanged', bar.setStatus)
   client.on('error', error => {
     const again = { label: 'Try again', run: () => client.connect() }
-    trouble.show(error.message, error.code === 'denied' ? again : undefined)
+    // Every document of the conversation is refused.
+    if (error.code === 'denied') trouble.show(error.message, again, 'denied')
+    else trouble.show(error.message)
   })
   if (network.isCut()) client.disconnect()
 
