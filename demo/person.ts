@@ -1,4 +1,5 @@
 import type { Client } from '../src/index.ts'
+import { sendBurst } from './chat/burst.ts'
 import { chat } from './chat/chat.ts'
 import { createDemoClient } from './client.ts'
 import { isFirstVisit, networkSwitch, rememberVisit } from './device.ts'
@@ -13,6 +14,8 @@ import { peopleList } from './ui/people-list.ts'
 import { profileForm } from './ui/profile-form.ts'
 import type { Run, Section } from './ui/section.ts'
 import { topicAndList } from './ui/topic-and-list.ts'
+
+const FRAME_MS = 16
 
 /** The page of one person: a device with a client of its own. */
 export async function showPerson(identity: string): Promise<void> {
@@ -39,6 +42,10 @@ export async function showPerson(identity: string): Promise<void> {
       setNetwork(isCut)
     },
     onReload: () => location.reload(),
+    onBurst: () => {
+      messages.followEnd()
+      if (conversation) run(sendBurst(conversation))
+    },
     onToggleMembership: () => {
       if (conversation?.status === 'joined') run(conversation.leave())
       else if (conversation) run(conversation.join(initialProfile(identity)))
@@ -120,6 +127,8 @@ function follow(
       for (const section of sections) section.update(view)
       const state = await readSharedState(conversation, participants)
       tellFrame({ type: 'state', state, isCut: isCut() })
+      // Nobody sees more than one state per frame; a thousand messages come in many.
+      await new Promise(resolve => setTimeout(resolve, FRAME_MS))
     }
     isUpdating = false
   }

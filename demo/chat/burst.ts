@@ -5,11 +5,14 @@ const WORDS =
     ' ',
   )
 
-/** Sends many messages at once: a long history, or a lot of work for the network. */
-export async function sendBurst(conversation: DemoConversation, count: number): Promise<void> {
+/** So many messages are a burst. */
+export const BURST = 1000
+
+/** Sends very many messages at once: the beginning of a long history. */
+export async function sendBurst(conversation: DemoConversation): Promise<void> {
   const sent: Promise<number>[] = []
-  for (let i = 0; i < count; i++) {
-    sent.push(conversation.sendMessage(`${i + 1} of ${count}: ${sentence(i)}.`))
+  for (let i = 0; i < BURST; i++) {
+    sent.push(conversation.sendMessage(`${i + 1} of ${BURST}: ${sentence(i)}.`))
     // The page is to stay usable meanwhile.
     if (i % 25 === 24) await new Promise(resolve => setTimeout(resolve))
   }

@@ -1,16 +1,13 @@
 import type { Message } from '../../src/index.ts'
 import { button, element } from '../ui/element.ts'
 import type { Run, Section, View } from '../ui/section.ts'
-import { sendBurst } from './burst.ts'
 import { composer } from './composer.ts'
 import { messageList } from './message-list.ts'
 import { Reading } from './reading.ts'
 import { typingLine } from './typing-line.ts'
 
-const BURST = 1000
-
 /** The messages of the conversation, what is unread of them, and where new ones are written. */
-export function chat(identity: string, run: Run): Section {
+export function chat(identity: string, run: Run): Section & { followEnd(): void } {
   let current: View | undefined
   let isScheduled = false
 
@@ -22,10 +19,6 @@ export function chat(identity: string, run: Run): Section {
   const markRead = button('Mark all read', () => {
     reading.resume()
     if (current) run(current.conversation.setAllMessagesRead())
-  })
-  const burst = button(`Send ${BURST.toLocaleString('en')}`, () => {
-    list.onSent()
-    if (current) run(sendBurst(current.conversation, BURST))
   })
   const state = element('span', { class: 'reading-state' })
   const resume = button('Read on', () => reading.resume(), { class: 'resume' })
@@ -40,7 +33,6 @@ export function chat(identity: string, run: Run): Section {
       state,
       resume,
       markRead,
-      burst,
     ),
     list.element,
     typing.element,
@@ -61,13 +53,12 @@ export function chat(identity: string, run: Run): Section {
   function show(): void {
     isScheduled = false
     if (!current) return
-    const { conversation, me } = current
+    const { conversation } = current
     for (const part of [list, typing, input]) part.update(current)
     const { unreadCount } = conversation
     setText(badge, unreadCount > 0 ? `${unreadCount.toLocaleString('en')} unread` : '')
     badge.hidden = unreadCount === 0
     markRead.hidden = unreadCount === 0
-    burst.disabled = !me
     resume.hidden = !reading.isPaused || unreadCount === 0
     setText(state, stateText(unreadCount))
     card.dataset.reading = reading.isPaused ? 'paused' : reading.isActive ? 'active' : 'inactive'
@@ -81,6 +72,7 @@ export function chat(identity: string, run: Run): Section {
 
   return {
     element: card,
+    followEnd: list.onSent,
     update: view => {
       current = view
       show()

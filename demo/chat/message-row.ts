@@ -43,7 +43,12 @@ export function messageRow({
   const edited = element('span', { class: 'edited', hidden: true }, 'edited')
   const number = element('span', { class: 'index' })
   const mark = element('span', { class: 'mark', role: 'img' })
-  const time = element('time', {})
+  const date = dateOf(message)
+  const time = element(
+    'time',
+    { datetime: date.toISOString(), title: formatMoment(date) },
+    formatTime(date),
+  )
   const meta = element('span', { class: 'meta' }, edited, number, time, isOwn && mark)
   const attachments = message.attachedMedia.map(media => attachment(media, run))
   const bubble = element(
@@ -92,7 +97,6 @@ export function messageRow({
 
   function update(entry: TimelineEntry, { participants, me }: View): void {
     const { isNewDay, isDivided, isGrouped } = entry
-    const date = dateOf(message)
     const profileOf = (one: string) => {
       const participant = participants.find(participant => participant.identity === one)
       return participant ? readProfile(participant) : initialProfile(one)
@@ -115,9 +119,6 @@ export function messageRow({
     body.hidden = message.body === null
     edited.hidden = !isEdited(message)
     setText(number, deliveryState === 'sent' ? `#${index}` : '')
-    setText(time, formatTime(date))
-    time.dateTime = date.toISOString()
-    time.title = formatMoment(date)
     showMark(deliveryState === 'sent' ? 'Sent' : 'Pending')
     reactions.update(message, identity, one => profileOf(one).name)
     actions.update(index, me !== undefined)

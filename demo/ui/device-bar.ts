@@ -1,4 +1,5 @@
 import type { ConnectionStatus } from '../../src/index.ts'
+import { BURST } from '../chat/burst.ts'
 import { initialProfile, readProfile } from '../profile.ts'
 import { button, element } from './element.ts'
 import type { Section, View } from './section.ts'
@@ -10,6 +11,8 @@ export interface DeviceBarOptions {
   readonly isCut: () => boolean
   onFlip(isCut: boolean): void
   onReload(): void
+  /** Sends very many messages. */
+  onBurst(): void
   /** Joins or leaves. */
   onToggleMembership(): void
 }
@@ -34,6 +37,7 @@ export function deviceBar(
     class: 'switch',
   })
   const reload = button('Reload', options.onReload)
+  const burst = button(`Send ${BURST.toLocaleString('en')}`, options.onBurst)
   const membership = button('Join', options.onToggleMembership)
   const elsewhere = isFramed
     ? element(
@@ -60,6 +64,7 @@ export function deviceBar(
     document.title = `${count}${profile.name} · y-conversations`
     document.documentElement.dataset.colour = profile.colour
     membership.textContent = me ? 'Leave' : 'Join'
+    burst.disabled = !me
     membership.disabled = conversation.isReadOnly
     setStatus(conversation.connectionStatus)
   }
@@ -69,7 +74,7 @@ export function deviceBar(
     'header',
     { class: 'device-bar' },
     element('div', { class: 'whose' }, name, elsewhere, chip),
-    element('div', { class: 'controls' }, network, reload, membership),
+    element('div', { class: 'controls' }, network, reload, membership, burst),
   )
   return { element: bar, update, setStatus }
 }
