@@ -230,6 +230,44 @@ function topOf({ scroller }: Person, sid: string): Promise<number> {
   }, sid)
 }
 
+test('two who send a thousand at once get them all in one order', async () => {
+  const { verdict, alice, bob, lookAway, complaints } = await openDemo()
+  await lookAway()
+  await Promise.all([alice, bob].map(({ burst }) => burst.dispatchEvent('click')))
+  for (const person of [alice, bob]) {
+    await textOf(person.indices.last()).toBe('#1999')
+    await textOf(person.badge).toBe('1,000 unread')
+    expect(await person.typing.textContent()).toBe('')
+  }
+  await textOf(verdict).toBe(agreed)
+  expect(await alice.read()).toEqual(await bob.read())
+  expect(complaints).toEqual([])
+})
+
+test('earlier messages that are not on the device come when there is a network', async () => {
+  const { alice, openPerson, complaints } = await openDemo()
+  await alice.press('Send 1,000')
+  await textOf(alice.indices.last()).toBe('#999')
+  await alice.press('Send 1,000')
+  await textOf(alice.indices.last()).toBe('#1999')
+
+  // She gets the newest page of the log, of two.
+  const carol = await openPerson('carol')
+  await textOf(carol.indices.last()).toBe('#1999')
+  await carol.network.click()
+  const missing = carol.scroller.getByText('Earlier messages are not on this device.')
+  const scrollUp = async () => {
+    await scrollToTop(carol)
+    return missing.isVisible()
+  }
+  await expect.poll(scrollUp, { ...soon, timeout: 60_000 }).toBe(true)
+  await textOf(carol.indices.first()).toBe('#1000')
+  await carol.network.click()
+  await textOf(carol.indices.first()).toBe('#960')
+  expect(await missing.isVisible()).toBe(false)
+  expect(complaints).toEqual([])
+})
+
 test('a file is shown to the other side, once there is a network', async () => {
   const { alice, bob, complaints } = await openDemo()
   await alice.network.click()

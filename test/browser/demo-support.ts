@@ -131,6 +131,7 @@ function person(page: Page | FrameLocator) {
     status: page.getByLabel('Status'),
     typing: page.locator('.typing'),
     /** Where messages are written. */
+    burst: page.getByRole('button', { name: 'Send 1,000' }),
     field: page.getByLabel('Message', { exact: true }),
     file: page.getByLabel('File', { exact: true }),
     /** In the order in which they are shown. */
