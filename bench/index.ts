@@ -2,16 +2,25 @@ import { measureEvents } from './events.ts'
 import { measureGrowth } from './growth.ts'
 import { measureLoad } from './load.ts'
 import { measureLocal } from './local.ts'
-import { toText } from './report.ts'
+import { measureMessages } from './peers/index.ts'
+import { toPeerTable, toSummary } from './peers/report.ts'
+import { type Section, toMarkdown, toTable, toText } from './report.ts'
 import { measureSequencer } from './sequencer.ts'
 import { measureSessions } from './sessions.ts'
 
-const only = process.argv.slice(2)
-if (only.length === 0 || only.includes('growth'))
-  for (const section of measureGrowth()) console.log(toText(section))
-if (only.length === 0 || only.includes('local')) console.log(toText(await measureLocal()))
-if (only.length === 0 || only.includes('load'))
-  for (const section of await measureLoad()) console.log(toText(section))
-if (only.length === 0 || only.includes('events')) console.log(toText(await measureEvents()))
-if (only.length === 0 || only.includes('sessions')) console.log(toText(await measureSessions()))
-if (only.length === 0 || only.includes('sequencer')) console.log(toText(await measureSequencer()))
+const words = process.argv.slice(2)
+const only = words.filter(word => !word.startsWith('--'))
+const wants = (part: string) => only.length === 0 || only.includes(part)
+const print = (section: Section) => console.log(toText(toTable(section)))
+
+if (wants('growth')) for (const section of measureGrowth()) print(section)
+if (wants('local')) print(await measureLocal())
+if (wants('load')) for (const section of await measureLoad()) print(section)
+if (wants('events')) print(await measureEvents())
+if (wants('sessions')) print(await measureSessions())
+if (wants('sequencer')) print(await measureSequencer())
+if (wants('messages')) {
+  const sections = await measureMessages()
+  for (const section of sections) console.log(toText(toPeerTable(section)))
+  if (words.includes('--markdown')) console.log(toMarkdown(toSummary(sections)))
+}

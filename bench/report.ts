@@ -18,27 +18,47 @@ export interface Section {
   readonly rows: readonly Row[]
 }
 
+/** What is printed, cell by cell. */
+export interface Table {
+  readonly title: string
+  readonly method: string
+  readonly head: readonly string[]
+  readonly lines: readonly (readonly string[])[]
+}
+
 const HEAD = ['', 'participants', 'ours', '÷ usual', '÷ best', 'target', '']
+
+export function toTable({ title, method, rows }: Section): Table {
+  return { title, method, head: HEAD, lines: rows.map(cells) }
+}
 
 function cells(row: Row): string[] {
   const { what, participants, ours = '', usual, best, target } = row
   const verdict = target ? (target.isMet ? '✓' : '✗') : ''
-  return [what, count(participants), ours, ratio(usual), ratio(best), target?.text ?? '', verdict]
+  return [
+    what,
+    count(participants),
+    ours,
+    ratioText(usual),
+    ratioText(best),
+    target?.text ?? '',
+    verdict,
+  ]
 }
 
-export function toText({ title, method, rows }: Section): string {
-  const table = [HEAD, ...rows.map(cells)]
-  const widths = HEAD.map((_, i) => Math.max(...table.map(line => line[i]?.length ?? 0)))
-  const lines = table.map(line =>
+export function toText({ title, method, head, lines }: Table): string {
+  const table = [head, ...lines]
+  const widths = head.map((_, i) => Math.max(...table.map(line => line[i]?.length ?? 0)))
+  const padded = table.map(line =>
     line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))),
   )
-  return `${title}\n${method}\n${lines.map(line => line.join('  ').trimEnd()).join('\n')}\n`
+  return `${title}\n${method}\n${padded.map(line => line.join('  ').trimEnd()).join('\n')}\n`
 }
 
-export function toMarkdown({ title, method, rows }: Section): string {
-  const rule = HEAD.map((_, i) => (i === 0 ? '---' : i === HEAD.length - 1 ? ':---:' : '---:'))
-  const lines = [HEAD, rule, ...rows.map(cells)].map(line => `| ${line.join(' | ')} |`)
-  return `## ${title}\n\n${method}\n\n${lines.join('\n')}\n`
+/** The table alone. */
+export function toMarkdown({ head, lines }: Table): string {
+  const rule = head.map((_, i) => (i === 0 ? '---' : '---:'))
+  return [head, rule, ...lines].map(line => `| ${line.join(' | ')} |\n`).join('')
 }
 
 export function count(n: number): string {
@@ -50,7 +70,7 @@ export function atMost(value: number, limit: number, text: string): NonNullable<
   return { text, isMet: value <= limit }
 }
 
-function ratio(value: number | undefined): string {
+export function ratioText(value: number | undefined): string {
   if (value === undefined) return ''
   return value < 0.1 ? value.toPrecision(2) : value.toFixed(2)
 }

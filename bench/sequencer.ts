@@ -4,14 +4,14 @@ import { outboxName } from '../src/schema/messages/ids.ts'
 import { OutboxDocument } from '../src/schema/messages/outbox-document.ts'
 import { type DocumentLog, memoryLog } from '../src/server/index.ts'
 import { replica } from './layout.ts'
-import { type Contender, compare } from './measure.ts'
+import { type Comparison, type Contender, compare } from './measure.ts'
 import { timeOf } from './people.ts'
 import { atMost, count, type Row, type Section } from './report.ts'
 import { BenchServer } from './sequencer-server.ts'
 
-const HISTORY = 20_000
+export const HISTORY = 20_000
 const SENDS = 20_000
-const BURST = 1_000
+export const BURST = 1_000
 const SINGLE = 500
 const EFFORT = { rounds: 8, chunks: 4 }
 const SID = `CH${'0'.repeat(32)}`
@@ -20,10 +20,7 @@ const AUTHOR = 'person-0'
 /** What the server does for a message until it has its index, and what that leaves behind. */
 export async function measureSequencer(): Promise<Section> {
   const history = await historyOf(HISTORY)
-  const bursts = await compare(
-    { empty: () => sending(undefined, BURST, 1), long: () => sending(history, BURST, 1) },
-    EFFORT,
-  )
+  const bursts = await compareBursts(history)
   const singles = await compare(
     { empty: () => sending(undefined, 1, SINGLE), long: () => sending(history, 1, SINGLE) },
     EFFORT,
@@ -58,6 +55,14 @@ export async function measureSequencer(): Promise<Section> {
   }
 }
 
+/** Bursts into a conversation without messages, and into one with this history. */
+export function compareBursts(history: DocumentLog): Promise<Comparison<'empty' | 'long'>> {
+  return compare(
+    { empty: () => sending(undefined, BURST, 1), long: () => sending(history, BURST, 1) },
+    EFFORT,
+  )
+}
+
 const upTo60 = (microseconds: number) => atMost(microseconds, 60, '≤ 60 µs')
 
 /** Writes messages, each an update of its own. */
@@ -87,7 +92,7 @@ class Author {
   }
 }
 
-async function historyOf(length: number): Promise<DocumentLog> {
+export async function historyOf(length: number): Promise<DocumentLog> {
   const server = new BenchServer()
   const author = new Author()
   const client = server.connect(outboxName(SID))

@@ -204,7 +204,9 @@ export class Client extends Emitter<ClientEvents> {
 
   /** Of the documents that are loaded. */
   #statuses(): ConnectionStatus[] {
-    return [...this.#sessions].filter(({ isActive }) => isActive).map(({ status }) => status)
+    return [...this.#sessions]
+      .filter(({ isActive, isSecondary }) => isActive && !isSecondary)
+      .map(({ status }) => status)
   }
 
   #onStatus(): void {

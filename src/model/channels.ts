@@ -17,7 +17,7 @@ export class Channels {
 
   /** A document that is neither loaded nor connected yet. */
   create(name: string): Session {
-    const session = this.#host.createSession({ name, flushWrites: () => {} })
+    const session = this.#host.createSession({ name, isSecondary: true, flushWrites: () => {} })
     session.on('error', this.#onError)
     this.#sessions.add(session)
     session.once('destroyed', () => this.#sessions.delete(session))

@@ -5,6 +5,7 @@ import {
   type Creation,
 } from '../schema/conversation-document.ts'
 import { chatKey } from '../schema/format.ts'
+import type { Horizon } from '../schema/horizon.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
 import type { Session } from '../sync/session.ts'
 import { CoalescedWrite } from './coalesced-write.ts'
@@ -40,6 +41,7 @@ export class ConversationCore<Attributes> {
   #isMeOnline = false
   #hasToldReadOnly = false
   #toldUnreadCount = 0
+  #countedHorizon: Horizon | undefined
   readonly #isSequencer: boolean
   readonly #announcements: (() => void)[] = []
 
@@ -224,8 +226,12 @@ export class ConversationCore<Attributes> {
     this.#state = after
     this.roster.take(changes)
     if (before.status === 'joined' && after.status !== 'joined') this.presence.typing.end()
+    const concernsReading = this.#isOpen && this.#concernsReading(before, after)
+    if (concernsReading) this.messages.reading.count()
     this.announce(() => this.#announce(changes, before, after))
-    if (this.#isOpen && this.#concernsReading(changes, before, after)) this.messages.onReading()
+    if (!concernsReading) return
+    this.messages.tellReading()
+    this.messages.reading.fold()
   }
 
   #tellAll(): void {
@@ -240,13 +246,12 @@ export class ConversationCore<Attributes> {
     }
   }
 
-  #concernsReading(
-    { updated }: ConversationChanges,
-    before: ConversationState,
-    after: ConversationState,
-  ): boolean {
-    const { me } = this
-    return before.status !== after.status || updated.some(([one]) => one === me)
+  /** The horizon may say something else though no value of the participant differs: only its tail, in one millisecond. */
+  #concernsReading(before: ConversationState, after: ConversationState): boolean {
+    const { horizon } = this.me
+    const isMoved = horizon !== this.#countedHorizon
+    this.#countedHorizon = horizon
+    return isMoved || before.status !== after.status
   }
 
   /** Most changes are what somebody else has read. */

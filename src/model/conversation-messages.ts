@@ -5,11 +5,11 @@ import { until } from '../base/until.ts'
 import { diffAttributes, positionSuffix } from '../schema/attributes.ts'
 import { timeAfter } from '../schema/format.ts'
 import { type MessageContent, messageLayers } from '../schema/messages/content.ts'
-import { outboxName, pageOf } from '../schema/messages/ids.ts'
+import { outboxName, PAGE_SIZE, pageOf } from '../schema/messages/ids.ts'
 import type { MediaRecord } from '../schema/messages/media-record.ts'
 import type { MessageEntry } from '../schema/messages/message-entry.ts'
 import { type MessageChanges, MessageList } from '../schema/messages/message-list.ts'
-import { OutboxDocument } from '../schema/messages/outbox-document.ts'
+import { OutboxDocument, type SequencerIdentity } from '../schema/messages/outbox-document.ts'
 import type { MessageCommand } from '../schema/messages/outbox-entry.ts'
 import { isRead } from '../schema/messages/reading.ts'
 import { removedMessages } from '../schema/messages/unread.ts'
@@ -58,9 +58,9 @@ export class ConversationMessages {
   readonly #followers = new Set<() => void>()
   readonly #end = new AbortController()
   #lastMessage: LastMessage | undefined
-  /** From this page on, nobody but this device has added to the log. */
-  #ownFrom = Number.POSITIVE_INFINITY
   #wasSynced = false
+  /** The newest page when everything that others had was here: on later ones is only what this device added. */
+  #syncedPage = 0
   /** How long the log was when its sequencer did not answer. */
   #silentAt = -1
 
@@ -82,14 +82,14 @@ export class ConversationMessages {
       replaceHorizon: horizon => {
         if (core.document.replaceHorizon(core.me, horizon)) core.scheduleHorizon()
       },
-      onCounted: () => this.#tellReading(),
+      onCounted: () => this.tellReading(),
     })
     this.#sequencer = new LocalSequencer({
       outbox: this.#outbox,
-      owner: core.me.key,
+      identify: () => this.#identifySequencer(),
       openPage: number => this.#openForSequencer(number),
       flush: () => this.outboxSession.flush(),
-      isReady: () => this.#wasSynced || this.outboxSession.isAlone,
+      isReady: () => this.#wasSynced,
       onError: cause => {
         const message = 'The sequencer cannot add messages to the log now'
         core.tell('error', [new ConversationsError('transport', message, { cause })])
@@ -108,7 +108,7 @@ export class ConversationMessages {
   /** How many messages there are; removed ones do not count. */
   get count(): number {
     const { state } = this.#outbox
-    const removed = removedMessages(this.#outbox.removed(), this.#outbox.outboxes(), state)
+    const removed = removedMessages(this.#outbox.removed(), this.#list.commands, state)
     const pending = this.#list.pending.filter(({ content }) => content !== null)
     return this.#list.count - removed.length + pending.length
   }
@@ -125,15 +125,15 @@ export class ConversationMessages {
   /** Follows the messages from now on, and begins to open the newest page. */
   start(isSequencer: boolean): void {
     const { outboxSession } = this
-    this.reading.update()
-    this.#lastMessage = this.#readLast()
+    this.reading.count()
+    this.#readLast()
     outboxSession.on('synced', isSynced => {
-      if (isSynced) this.#wasSynced = true
+      if (isSynced) this.#onSynced()
       this.#onNews()
     })
     outboxSession.on('status', () => this.#onNews())
     this.channels.start(outboxSession)
-    this.#ownFrom = this.#list.newestPage + 1
+    if (outboxSession.isAlone) this.#onSynced()
     this.#followFrom(pageOf(Math.max(0, this.#list.count - 1)))
     this.#followEdge()
     if (isSequencer) this.#runSequencer()
@@ -180,14 +180,16 @@ export class ConversationMessages {
 
   async updateBody(entry: MessageEntry, body: string | null): Promise<void> {
     checkText(body ?? '', 'body', this.#host.limits.bodyLength)
-    await this.#open(entry)
+    const opening = this.#open(entry)
+    if (opening) await opening
     if (entry.content?.body !== body) this.#command(entry, { kind: 'body', body })
     await this.outboxSession.flush()
   }
 
   async updateAttributes(entry: MessageEntry, attributes: JSONValue): Promise<void> {
     const next = toJson(attributes, 'attributes', this.#host.limits.attributesBytes)
-    await this.#open(entry)
+    const opening = this.#open(entry)
+    if (opening) await opening
     if (entry.content && !equalJson(next, entry.attributes)) {
       const layers = messageLayers(entry.content, entry.edits)
       const changes = diffAttributes(layers, next, positionSuffix(this.#outbox.writer))
@@ -197,7 +199,8 @@ export class ConversationMessages {
   }
 
   async remove(entry: MessageEntry): Promise<void> {
-    await this.#open(entry)
+    const opening = this.#open(entry)
+    if (opening) await opening
     this.#command(entry, { kind: 'remove' })
     await this.outboxSession.flush()
   }
@@ -222,10 +225,9 @@ export class ConversationMessages {
     if (this.#list.count > 0) await this.#pages.fill(this.#list.newestPage, this.#list.count - 1)
   }
 
-  /** Call after the own horizon or membership has changed. */
-  onReading(): void {
-    this.reading.update()
-    this.#tellReading()
+  /** Tells of the count of unread messages if it has changed. */
+  tellReading(): void {
+    if (this.#core.isOpen) this.#core.tellReading(this.unreadCount, false)
   }
 
   #push(content: MessageContent): MessageEntry {
@@ -254,8 +256,8 @@ export class ConversationMessages {
     this.outboxSession.doc.transact(() => this.#outbox.push(key, command), this)
   }
 
-  /** Makes sure that what is done to a message shows. */
-  async #open(entry: MessageEntry): Promise<void> {
+  /** Makes sure that what is done to a message shows; undefined where that is so already. */
+  #open(entry: MessageEntry): Promise<void> | undefined {
     const check = () => {
       this.#core.assertWritable()
       this.#core.requireMe()
@@ -263,9 +265,8 @@ export class ConversationMessages {
       throw new ConversationsError('not-found', 'The message was removed')
     }
     check()
-    if (!entry.isFinal || this.#list.at(entry.index) === entry) return
-    await this.#pages.open(pageOf(entry.index))
-    check()
+    if (!entry.isFinal || this.#list.at(entry.index) === entry) return undefined
+    return this.#pages.open(pageOf(entry.index)).then(check)
   }
 
   /** Resolves when a message has its final index, or nobody is there to give it one. */
@@ -277,10 +278,15 @@ export class ConversationMessages {
 
   #isSequencerNear(): boolean {
     if (this.#end.signal.aborted || this.#silentAt === this.#list.count) return false
-    if (this.#sequencer.isEnabled) return true
+    if (this.#sequencer.isEnabled) return this.#wasSynced
     const { status, isSynced } = this.outboxSession
     if (status === 'connecting') return true
     return status === 'connected' && (!isSynced || this.#outbox.sequencedBy !== undefined)
+  }
+
+  #onSynced(): void {
+    if (!this.#wasSynced) this.#syncedPage = this.#list.newestPage
+    this.#wasSynced = true
   }
 
   #until(isSo: () => boolean, timeoutMs: number): Promise<boolean> {
@@ -299,10 +305,14 @@ export class ConversationMessages {
   #take(changes: MessageChanges): void {
     if (!this.#core.isOpen) return
     if (changes.isAddedOnly) this.reading.add(changes.added)
-    else this.reading.update()
+    else this.reading.count()
+    const isLastNew = this.#readLast()
     this.#core.announce(() => this.#announce(changes))
-    this.#tellReading()
-    if (!changes.isAddedOnly) this.#followEdge()
+    this.#core.tellReading(this.unreadCount, isLastNew)
+    if (!changes.isAddedOnly) {
+      this.reading.fold()
+      this.#followEdge()
+    }
     this.#onNews()
   }
 
@@ -317,19 +327,17 @@ export class ConversationMessages {
     for (const entry of removed) this.#core.tell('messageRemoved', [this.view(entry)])
   }
 
-  /** Tells of the count of unread messages and of the last message, if they have changed. */
-  #tellReading(): void {
-    if (!this.#core.isOpen) return
-    const { unreadCount } = this
-    const last = this.#readLast()
+  /** Whether the last message is another one now. */
+  #readLast(): boolean {
+    const last = this.#findLast()
     const before = this.#lastMessage
-    const isLastNew =
+    const isNew =
       last?.index !== before?.index || last?.dateCreated.getTime() !== before?.dateCreated.getTime()
-    if (isLastNew) this.#lastMessage = last
-    this.#core.tellReading(unreadCount, isLastNew)
+    if (isNew) this.#lastMessage = last
+    return isNew
   }
 
-  #readLast(): LastMessage | undefined {
+  #findLast(): LastMessage | undefined {
     const pending = this.#list.pending.at(-1)
     const index = this.#list.length - 1
     if (index < 0) return undefined
@@ -345,7 +353,7 @@ export class ConversationMessages {
   /** Opens the pages on which messages come, and lets older ones go. */
   #followEdge(): void {
     const { edge, end, newestPage } = this.#list
-    const isEmpty = end === edge * 1000 && !this.#list.at(end - 1)
+    const isEmpty = end === edge * PAGE_SIZE && !this.#list.at(end - 1)
     const isFar = newestPage - edge > MAX_CATCH_UP
     if (newestPage > edge && (isEmpty || isFar)) {
       this.#followFrom(pageOf(Math.max(0, this.#list.count - 1)))
@@ -355,9 +363,21 @@ export class ConversationMessages {
     }
   }
 
+  async #identifySequencer(): Promise<SequencerIdentity> {
+    const leased = await this.outboxSession.leaseWriter('sequencer')
+    return {
+      owner: this.#core.me.key,
+      // It may be another one after the page was hidden.
+      get writer() {
+        return leased.clientID
+      },
+    }
+  }
+
   async #openForSequencer(number: number) {
-    const { document, session } = await this.#pages.open(number)
-    if (number < this.#ownFrom && !session.isAlone) await this.#whenSynced(session)
+    const { document, session, wasSynced } = await this.#pages.open(number)
+    const isOthers = number <= this.#syncedPage && !session.isAlone
+    if (isOthers && !wasSynced) await this.#whenSynced(session)
     return { page: document, flush: () => session.flush() }
   }
 

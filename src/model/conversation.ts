@@ -391,6 +391,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
       await this.#write(document => {
         if (!isNothing) document.rewindHorizon(me, reach, this.#now())
       })
+      await reading.whenCounted()
     }
     return reading.hasHorizon ? this.unreadCount : null
   }
@@ -504,6 +505,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
     this.#core.assertWritable()
     const reach = this.#core.messages.reading.reachUpTo(index)
     await this.#core.writeHorizon(this.#core.document.advanceHorizon(me, reach, this.#now()))
+    await this.#core.messages.reading.whenCounted()
   }
 
   #write(write: (document: ConversationDocument) => void): Promise<void> {

@@ -1,10 +1,10 @@
-import type { OutboxDocument } from '../schema/messages/outbox-document.ts'
+import type { OutboxDocument, SequencerIdentity } from '../schema/messages/outbox-document.ts'
 import { type OpenPage, Sequencer } from '../schema/messages/sequencer.ts'
 
 export interface LocalSequencerOptions {
   readonly outbox: OutboxDocument
-  /** Participant key of who runs it. */
-  readonly owner: string
+  /** Who runs it, and under which client id; asked for once, when it is enabled. */
+  identify(): Promise<SequencerIdentity>
   openPage(number: number): Promise<OpenPage>
   flush(): Promise<void>
   /** Whether everything is here that others may have added to the log. */
@@ -15,14 +15,13 @@ export interface LocalSequencerOptions {
 /** Runs the sequencer of a conversation on this device, whenever there is news. */
 export class LocalSequencer {
   readonly #options: LocalSequencerOptions
-  readonly #sequencer: Sequencer
+  #sequencer: Sequencer | undefined
   #isEnabled = false
   #isRunning = false
   #isWanted = false
 
   constructor(options: LocalSequencerOptions) {
     this.#options = options
-    this.#sequencer = new Sequencer(options)
   }
 
   get isEnabled(): boolean {
@@ -46,10 +45,15 @@ export class LocalSequencer {
     void this.#run()
   }
 
+  async #create(): Promise<Sequencer> {
+    return new Sequencer({ ...this.#options, identity: await this.#options.identify() })
+  }
+
   async #run(): Promise<void> {
     try {
       while (this.#isWanted && this.#isEnabled) {
         this.#isWanted = false
+        this.#sequencer ??= await this.#create()
         await this.#sequencer.run()
       }
     } catch (error) {

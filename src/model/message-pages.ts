@@ -12,9 +12,12 @@ const MAX_OLD_PAGES = 8
 export interface OpenMessagePage {
   readonly document: PageDocument
   readonly session: Session
+  /** Whether everything that others had of it has come here since it was opened. */
+  readonly wasSynced: boolean
 }
 
 interface Opening extends OpenMessagePage {
+  wasSynced: boolean
   readonly whenOpen: Promise<OpenMessagePage>
   isOpen: boolean
 }
@@ -103,10 +106,14 @@ export class MessagePages {
     const page: Opening = {
       session,
       document,
+      wasSynced: false,
       isOpen: false,
       // Behind the others of this turn.
       whenOpen: Promise.resolve().then(load),
     }
+    session.on('synced', isSynced => {
+      if (isSynced) page.wasSynced = true
+    })
     return page
   }
 

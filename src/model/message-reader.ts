@@ -32,12 +32,20 @@ export class MessageReader {
 
   /** @param before greatest index that is older; `after` is the smallest that is newer */
   #paginate(entries: MessageEntry[], before: number, after: number, limit: number) {
-    const hasNewer = after < this.#list.length
+    const older = this.#skipRemoved(before, -1)
+    const newer = this.#skipRemoved(after, 1)
     return paginator(
       entries.map(this.#view),
-      before >= 0 && this.#list.length > 0 ? () => this.upTo(before, limit) : undefined,
-      hasNewer ? () => this.from(after, limit) : undefined,
+      older >= 0 && this.#list.length > 0 ? () => this.upTo(older, limit) : undefined,
+      newer < this.#list.length ? () => this.from(newer, limit) : undefined,
     )
+  }
+
+  /** As far as that is known without looking at other pages of the log. */
+  #skipRemoved(from: number, step: 1 | -1): number {
+    let index = from
+    while (this.#list.at(index)?.content === null) index += step
+    return index
   }
 
   async #read(from: number, step: 1 | -1, limit: number) {

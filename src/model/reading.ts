@@ -1,5 +1,5 @@
 import { advance, lastReadIndex, type Reach } from '../schema/horizon.ts'
-import { pageOf } from '../schema/messages/ids.ts'
+import { PAGE_SIZE, pageOf } from '../schema/messages/ids.ts'
 import type { MessageEntry } from '../schema/messages/message-entry.ts'
 import type { MessageList } from '../schema/messages/message-list.ts'
 import type { OutboxDocument } from '../schema/messages/outbox-document.ts'
@@ -58,15 +58,14 @@ export class Reading {
     await this.#search
   }
 
-  /** Call after anything has changed. */
-  update(): void {
-    this.#fold()
+  /** Counts anew. Call it after anything has changed, before anybody is told. */
+  count(): void {
     const count = this.#count()
-    if (count !== undefined) this.#unreadCount = count
-    else this.#search ??= this.#findCount()
+    this.#unreadCount = count ?? this.#mostThereMayBe
+    if (count === undefined) this.#search ??= this.#findCount()
   }
 
-  /** As `update`, where nothing happened but that these were added to the pending ones. */
+  /** As `count`, where nothing happened but that these were added to the pending ones. */
   add(added: readonly MessageEntry[]): void {
     const { key, horizon, isPresent } = this.#options.me()
     if (!isPresent) return
@@ -96,12 +95,18 @@ export class Reading {
     )
   }
 
-  #fold(): void {
+  /** Takes what was read while it was pending for read in the log. Call it when everybody was told. */
+  fold(): void {
     const { me, list, outbox, replaceHorizon } = this.#options
     const { horizon, key, isPresent } = me()
     if (!isPresent || !horizon.live.some(({ tail }) => tail)) return
     const folded = fold(horizon, list.view(), outbox.state, key)
     if (folded !== horizon) replaceHorizon(folded)
+  }
+
+  get #mostThereMayBe(): number {
+    const { list, me } = this.#options
+    return Math.max(0, list.length - 1 - (lastReadIndex(me().horizon) ?? -1))
   }
 
   #count(): number | undefined {
@@ -114,7 +119,7 @@ export class Reading {
       reader: key,
       authors: outbox.authors(),
       state,
-      removed: removedMessages(outbox.removed(), outbox.outboxes(), state),
+      removed: removedMessages(outbox.removed(), list.commands, state),
       view: list.view(),
     })
   }
@@ -122,19 +127,17 @@ export class Reading {
   /** Looks at the page that the horizon is on, or else at all that follow. */
   async #findCount(): Promise<void> {
     const { me, list, pages, onCounted } = this.#options
-    // Until it is known, as many as there may be.
-    const read = (lastReadIndex(me().horizon) ?? -1) + 1
-    this.#unreadCount = Math.max(0, list.length - read)
     await this.#learnOthers()
     const first = pageOf((lastReadIndex(me().horizon) ?? -1) + 1)
     if (this.#count() === undefined && list.newestPage - first < MAX_COUNTED_PAGES) {
       for (let page = list.newestPage; page >= first; page--) {
-        await pages.fill(page, Math.min(list.count, (page + 1) * 1000) - 1)
+        await pages.fill(page, Math.min(list.count, (page + 1) * PAGE_SIZE) - 1)
       }
     }
-    const count = this.#count()
-    if (count !== undefined) this.#unreadCount = count
     this.#search = undefined
+    const count = this.#count()
+    if (count === undefined) return
+    this.#unreadCount = count
     onCounted()
   }
 

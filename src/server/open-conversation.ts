@@ -35,7 +35,7 @@ export class OpenConversation {
     this.#outbox = outbox
     this.#sequencer = new Sequencer({
       outbox: new OutboxDocument(outbox.doc),
-      owner: '',
+      identity: { owner: '' },
       openPage: page => this.#openPage(page),
       flush: () => outbox.flush(),
     })

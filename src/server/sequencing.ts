@@ -45,7 +45,7 @@ export class Sequencing {
     doc.on('update', (update: Uint8Array) => {
       seed = update
     })
-    outbox.acknowledge('', EMPTY_LOG, new Set(), [])
+    outbox.acknowledge({ owner: '' }, EMPTY_LOG, new Set(), [])
     doc.destroy()
     return seed
   }

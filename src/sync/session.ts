@@ -1,3 +1,4 @@
+import { uint32 } from 'lib0/random'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { Emitter } from '../base/emitter.ts'
@@ -24,6 +25,8 @@ export interface SessionOptions {
   /** An app's own document and awareness; they are used and not destroyed, and the document keeps its client id. */
   readonly doc?: Y.Doc | undefined
   readonly awareness?: Awareness | undefined
+  /** Of a document beside another: it is not looked at for the status of the client. Default false. */
+  readonly isSecondary?: boolean
   /** Writes what the model holds back for a moment into the document. */
   readonly flushWrites: () => void
   /** Whether to connect when the document is loaded. Default true. */
@@ -59,7 +62,7 @@ export class Session extends Emitter<SessionEvents> {
   readonly awareness: Awareness
   readonly #options: SessionOptions
   #persistence: PersistenceHandle | undefined
-  #lease: WriterLease | undefined
+  readonly #leases: WriterLease[] = []
   #connections: Connection[] = []
   #status: ConnectionStatus = 'disconnected'
   #isSynced = false
@@ -108,6 +111,11 @@ export class Session extends Emitter<SessionEvents> {
     return this.#whenDestroyed !== undefined
   }
 
+  /** Whether it is beside another document, which tells the status. */
+  get isSecondary(): boolean {
+    return this.#options.isSecondary ?? false
+  }
+
   /** Whether the status says something: not before it is loaded, and not at the end. */
   get isActive(): boolean {
     return this.#isStarted && !this.isDestroyed
@@ -122,8 +130,9 @@ export class Session extends Emitter<SessionEvents> {
       this.#persistence = persistence(this.#context())
       await Promise.race([this.#persistence.whenLoaded, whenDestroyed])
       if (this.isDestroyed || this.#options.doc) return
-      this.#lease = this.#leaseFrom(this.#persistence)
-      await Promise.race([this.#lease?.resume(), whenDestroyed])
+      const lease = this.#leaseFrom(this.#persistence, this.doc)
+      if (lease) this.#leases.push(lease)
+      await Promise.race([lease?.resume(), whenDestroyed])
     } catch (cause) {
       this.#report(cause, 'storage', 'The persistence failed to load; the document lives in memory')
     }
@@ -145,14 +154,29 @@ export class Session extends Emitter<SessionEvents> {
       onReturn: () => this.#returnToPage(),
       onHidden: () => this.#options.flushWrites(),
       // A tab that is frozen may be discarded, and is told of nothing more.
-      onFreeze: () => this.#lease?.release(),
-      onThaw: () => void this.#lease?.resume(),
+      onFreeze: () => this.#releaseWriters(),
+      onThaw: () => this.#resumeWriters(),
     })
   }
 
   connect(): void {
     this.#offline = undefined
     for (const connection of this.#connections) this.#connect(connection)
+  }
+
+  /**
+   * A client id of its own for something that also writes in the document, on loan as the document's own is: Yjs joins
+   * what one id deleted only where nothing else was written under it in between. Call it when the document is loaded.
+   */
+  async leaseWriter(purpose: string): Promise<{ readonly clientID: number }> {
+    const second = Object.create(this.doc, {
+      clientID: { value: uint32(), writable: true },
+    }) as Y.Doc
+    const lease = this.#persistence && this.#leaseFrom(this.#persistence, second, purpose)
+    if (!lease) return second
+    this.#leases.push(lease)
+    await lease.resume()
+    return second
   }
 
   /** Cuts the network; tabs of this device stay joined unless `tabs` is set. */
@@ -202,7 +226,7 @@ export class Session extends Emitter<SessionEvents> {
     }
     await this.flush()
     try {
-      await this.#lease?.end()
+      await Promise.all(this.#leases.map(lease => lease.end()))
       await this.#persistence?.destroy()
     } catch (cause) {
       this.#report(cause, 'storage', 'The persistence failed to close')
@@ -214,9 +238,14 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   /** The awareness keeps the client id it began with: presence is of a session, and its clock would begin anew. */
-  #leaseFrom({ writers }: PersistenceHandle): WriterLease | undefined {
+  #leaseFrom(
+    { writers }: PersistenceHandle,
+    doc: Y.Doc,
+    purpose?: string,
+  ): WriterLease | undefined {
     if (!writers) return undefined
-    return new WriterLease(this.doc, writers, this.#options.owner ?? '', () => {
+    const { owner = '' } = this.#options
+    return new WriterLease(doc, writers, purpose ? `${owner}\n${purpose}` : owner, () => {
       const message =
         'Something else writes under the client id of this device, perhaps a copy of its storage; it has a new one now'
       this.emit('error', new ConversationsError('storage', message, { reason: 'copied' }))
@@ -308,12 +337,20 @@ export class Session extends Emitter<SessionEvents> {
     this.#options.flushWrites()
     this.#hiddenState = this.awareness.getLocalState()
     this.awareness.setLocalState(null)
-    this.#lease?.release()
+    this.#releaseWriters()
+  }
+
+  #releaseWriters(): void {
+    for (const lease of this.#leases) lease.release()
+  }
+
+  #resumeWriters(): void {
+    for (const lease of this.#leases) void lease.resume()
   }
 
   #returnToPage(): void {
     if (this.#hiddenState) this.awareness.setLocalState(this.#hiddenState)
-    void this.#lease?.resume()
+    this.#resumeWriters()
   }
 }
 

@@ -133,31 +133,51 @@ class Device {
     return entries.sort((a, b) => a.index - b.index)
   }
 
-  list(onChanges: (changes: MessageChanges) => void = () => {}): MessageList {
-    const list = new MessageList(this.outbox, onChanges, PAGE_SIZE)
-    for (let number = 0; number < PAGES; number++) {
-      if (this.docs.has(`m/${number}`)) list.openPage(number, this.page(number), true)
+  /** Hears what happens to what is shown. */
+  onChanges: (changes: MessageChanges) => void = () => {}
+  #shown: { docs: Map<string, Y.Doc>; list: MessageList } | undefined
+
+  /** What it shows, following its documents. */
+  get list(): MessageList {
+    if (this.#shown?.docs !== this.docs) {
+      const list = new MessageList(this.outbox, changes => this.onChanges(changes), PAGE_SIZE)
+      this.#shown = { docs: this.docs, list }
     }
+    const { list } = this.#shown
+    this.#openAll(list)
     return list
   }
 
-  /** As somebody sees it who opens everything now. */
   logView(): LogView {
-    const list = this.list()
+    return this.list.view()
+  }
+
+  /** As somebody sees it who opens everything now. */
+  freshView(): LogView {
+    const list = new MessageList(this.outbox, () => {}, PAGE_SIZE)
+    this.#openAll(list)
     list.stop()
     return list.view()
   }
 
+  #openAll(list: MessageList): void {
+    for (let number = 0; number < PAGES; number++) {
+      if (this.docs.has(`m/${number}`) && !list.page(number)) {
+        list.openPage(number, this.page(number), true)
+      }
+    }
+  }
+
   /** The log with what is pending. */
   view(): MessageEntry[] {
-    const { log, pending } = this.logView()
-    return [...log, ...pending]
+    const view = this.logView()
+    return [...logOf(view), ...view.pending]
   }
 
   /** Reads up to a place in the view. */
   read(pick: number): void {
     const view = this.logView()
-    const entries = [...view.log, ...view.pending]
+    const entries = [...logOf(view), ...view.pending]
     if (entries.length === 0) return
     const place = pick % entries.length
     const { horizon } = this.reader
@@ -167,11 +187,11 @@ class Device {
   }
 
   #reachOf(view: LogView, place: number): { reach: Reach; covered: string[] } {
-    const entries = [...view.log, ...view.pending]
+    const entries = [...logOf(view), ...view.pending]
     const reach = this.#withOthers(reachOf(view, entries[place]?.index ?? -1))
     // Where the tail may not be told, pending messages stay unread.
     const covered = entries.filter(
-      (entry, i) => i <= place && (i < view.log.length || reach.tail?.has(entry.writer)),
+      (entry, i) => i <= place && (i < view.end || reach.tail?.has(entry.writer)),
     )
     return { reach, covered: covered.map(messageKey) }
   }
@@ -185,13 +205,13 @@ class Device {
   /** Marks everything after an index as unread. */
   markUnread(pick: number): void {
     const view = this.logView()
-    const entries = [...view.log, ...view.pending]
+    const entries = [...logOf(view), ...view.pending]
     const place = (pick % (entries.length + 1)) - 1
     const { horizon } = this.reader
     // Anything else would be reading on.
     if (entries.slice(0, place + 1).some(entry => !isRead(horizon, entry))) return
     // What is in the log and not here yet may have been read.
-    if (!view.isComplete && place >= view.log.length) return
+    if (!view.isComplete && place >= view.end) return
     const { reach, covered } = this.#reachOf(view, place)
     this.reader.history.rewind(covered, this.reader)
     this.reader.horizon = rewind(horizon, this.outbox.writer, reach, 1)
@@ -208,9 +228,7 @@ class Device {
   send(): MessageId {
     const { outbox } = this
     const counter = outbox.nextCounter(this.author)
-    const list = this.list()
-    list.stop()
-    const lamport = list.nextLamport
+    const lamport = this.list.nextLamport
     const content = {
       body: `${outbox.writer}/${counter}`,
       subject: null,
@@ -281,7 +299,7 @@ class Host extends Device {
     }
     const sequencer = new Sequencer({
       outbox: this.outbox,
-      owner: '',
+      identity: { owner: '' },
       pageSize: PAGE_SIZE,
       openPage: async number => {
         step()
@@ -314,18 +332,17 @@ class Host extends Device {
 class Mirror {
   readonly #device: Device
   readonly #docs: Map<string, Y.Doc>
-  readonly #list: MessageList
   readonly #shown = new Map<string, Shown>()
 
   constructor(device: Device) {
     this.#device = device
+    device.onChanges = () => {}
     this.#docs = device.docs
-    let isReady = false
-    this.#list = device.list(changes => {
-      if (isReady) this.#take(changes)
-    })
-    isReady = true
-    for (let index = 0; index < this.#list.length; index++) this.#show(this.#list.at(index))
+    const { list } = device
+    for (let index = 0; index < list.length; index++) this.#show(list.at(index))
+    device.onChanges = changes => {
+      if (!this.isOver) this.#take(changes)
+    }
   }
 
   /** It is gone with a process that was killed. */
@@ -333,22 +350,23 @@ class Mirror {
     return this.#docs !== this.#device.docs
   }
 
-  /** What it was told makes what it would see anew. */
+  /** What it was told makes what it would see. */
   check(): void {
-    for (let number = 0; number < PAGES; number++) {
-      const isThere = this.#docs.has(`m/${number}`) && !this.#list.page(number)
-      if (isThere) this.#list.openPage(number, this.#device.page(number), true)
-    }
+    const { list } = this.#device
     const now = new Map<string, Shown>()
-    for (let index = 0; index < this.#list.length; index++) {
-      const entry = this.#list.at(index)
+    for (let index = 0; index < list.length; index++) {
+      const entry = list.at(index)
       if (entry?.content) now.set(entry.key, shownOf(entry))
     }
     expect(this.#shown).toEqual(now)
-    const fresh = this.#device.logView()
-    expect(plain(this.#list.view().log)).toEqual(plain(fresh.log))
-    expect(plain(this.#list.view().pending)).toEqual(plain(fresh.pending))
-    expect(this.#list.view().isComplete).toBe(fresh.isComplete)
+  }
+
+  /** And what it would see anew. */
+  checkFresh(): void {
+    const [shown, fresh] = [this.#device.logView(), this.#device.freshView()]
+    expect(plain(logOf(shown))).toEqual(plain(logOf(fresh)))
+    expect(plain(shown.pending)).toEqual(plain(fresh.pending))
+    expect(shown.isComplete).toBe(fresh.isComplete)
   }
 
   /** What was shown once is there until it is removed. */
@@ -472,7 +490,8 @@ let blindCounts = 0
 /** Every message is read exactly by those who saw it and read on, wherever it was then and is now. */
 function checkReading(device: Device): void {
   const view = device.logView()
-  const { log, pending, isComplete } = view
+  const { pending, isComplete } = view
+  const log = logOf(view)
   const { horizon, history } = device.reader
   for (const entry of [...log, ...pending]) {
     const key = messageKey(entry)
@@ -498,13 +517,16 @@ function checkReading(device: Device): void {
     reader,
     authors: outbox.authors(),
     state: outbox.state,
-    removed: removedMessages(outbox.removed(), outbox.outboxes(), outbox.state),
+    removed: removedMessages(outbox.removed(), device.list.commands, outbox.state),
   }
   const isRecorded = (index: number) => known.removed.some(one => one.index === index)
   expect(countUnread({ ...known, view })).toBe(unread.length)
   // Without any page, the same where it can be told at all; not before a removal that the page shows is recorded.
   if (log.some(({ content, index }) => content === null && !isRecorded(index))) return
-  const blind = countUnread({ ...known, view: { log: [], end: 0, pending, isComplete: false } })
+  const blind = countUnread({
+    ...known,
+    view: { ...view, since: () => undefined, end: 0, removed: new Set(), isComplete: false },
+  })
   if (log.length === outbox.state.count) expect(blind ?? unread.length).toBe(unread.length)
   if (blind !== undefined) blindCounts++
 }
@@ -517,13 +539,14 @@ async function live(actions: Action[]): Promise<void> {
   const everybody = host.channels()
   const witness = new Witness()
   const mirrors = new Map<Device, Mirror>()
-  const checkMirrors = () => {
+  const checkMirrors = (isFresh: boolean) => {
     for (const each of devices) {
       const known = mirrors.get(each)
       const mirror = known && !known.isOver ? known : new Mirror(each)
       mirrors.set(each, mirror)
       mirror.check()
       mirror.checkKept(removed, sent)
+      if (isFresh) mirror.checkFresh()
     }
   }
   const sent: string[] = []
@@ -559,7 +582,7 @@ async function live(actions: Action[]): Promise<void> {
       witness.look(each)
       checkReading(each)
     }
-    checkMirrors()
+    checkMirrors(n % 5 === 0)
   }
 
   const meet = () => {
@@ -573,7 +596,7 @@ async function live(actions: Action[]): Promise<void> {
   // What waited for its target has found it.
   await host.run(Number.POSITIVE_INFINITY)
   meet()
-  checkMirrors()
+  checkMirrors(true)
   for (const each of devices) {
     witness.look(each)
     checkReading(each)
@@ -609,6 +632,10 @@ async function live(actions: Action[]): Promise<void> {
       newest.set(writer, counter)
     }
   }
+}
+
+function logOf(view: LogView): readonly MessageEntry[] {
+  return view.since(0) ?? []
 }
 
 function plain(entries: readonly MessageEntry[]): unknown[] {

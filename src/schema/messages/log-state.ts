@@ -1,13 +1,4 @@
-import * as encoding from 'lib0/encoding'
-import {
-  type Counts,
-  decodeBytes,
-  joinCounts,
-  NO_COUNTS,
-  readCounts,
-  readInteger,
-  writeCounts,
-} from '../counts.ts'
+import { type Counts, joinCounts, NO_COUNTS } from '../counts.ts'
 import type { MessageId } from './ids.ts'
 
 /** How far the log has come. It only grows, so what was seen of it joins, in whatever order it came. */
@@ -30,29 +21,6 @@ export const EMPTY_LOG: LogState = {
   sent: NO_COUNTS,
   lamport: 0,
   lastTime: 0,
-}
-
-/** `varUint(count) varUint(lamport) varUint(lastTime) counts(done) counts(sent)` */
-export function encodeLogState({ count, lamport, lastTime, done, sent }: LogState): Uint8Array {
-  return encoding.encode(encoder => {
-    for (const n of [count, lamport, Math.max(0, Math.round(lastTime))]) {
-      encoding.writeVarUint(encoder, n)
-    }
-    writeCounts(encoder, done)
-    writeCounts(encoder, sent)
-  })
-}
-
-/** Total: undefined for whatever is none. */
-export function decodeLogState(stored: unknown): LogState | undefined {
-  // In the order in which they lie there.
-  return decodeBytes(stored, decoder => ({
-    count: readInteger(decoder),
-    lamport: readInteger(decoder),
-    lastTime: readInteger(decoder),
-    done: readCounts(decoder),
-    sent: readCounts(decoder),
-  }))
 }
 
 /** Whether the log has come as far as this message of its writer. */

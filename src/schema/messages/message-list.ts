@@ -27,7 +27,12 @@ interface OpenPage {
   readonly document: PageDocument
   /** From its first index on, without gaps: who reads what follows a gap would have read what is in it too. */
   readonly entries: MessageEntry[]
+  /** Of the others, which are not shown because something before them is yet to come. */
+  readonly hidden: Set<string>
   readonly stop: () => void
+  /** Whether it has to be read: it has changed, or what comes before it. */
+  isRead: boolean
+  isReachable: boolean
 }
 
 const NO_COMMANDS: readonly GivenCommand[] = []
@@ -46,13 +51,12 @@ export class MessageList {
   readonly #byKey = new Map<string, MessageEntry>()
   /** Messages that somebody may still hold, of pages that were closed. */
   readonly #closed = new Map<string, WeakRef<MessageEntry>>()
-  /** Of messages on open pages those that are not shown, because something before them is yet to come. */
-  #hidden = new Set<string>()
   #queue: PendingQueue
   #pending: MessageEntry[] = []
   /** So many at the beginning of `#pending` are in the log, and have not come here with it. */
   #onTheirWay = 0
   #commands: CommandsByMessage = new Map()
+  readonly #removed = new Set<MessageEntry>()
   readonly #touched = new Set<MessageEntry>()
   #edge = 0
 
@@ -91,6 +95,11 @@ export class MessageList {
   /** How many messages are in the log, removed ones included. */
   get count(): number {
     return Math.max(this.#outbox.state.count, this.end)
+  }
+
+  /** What is to be done to messages and not in the log yet. */
+  get commands(): CommandsByMessage {
+    return this.#commands
   }
 
   /** How many messages there are, pending and removed ones included. */
@@ -135,8 +144,19 @@ export class MessageList {
 
   /** Opens a page, whose document must be loaded. What is there already is not told of, unless it is new. */
   openPage(number: number, document: PageDocument, isNew: boolean): void {
-    const stop = document.follow(() => this.#update(undefined))
-    this.#pages.set(number, { document, entries: [], stop })
+    const stop = document.follow(() => {
+      page.isRead = false
+      this.#update(undefined)
+    })
+    const page: OpenPage = {
+      document,
+      entries: [],
+      hidden: new Set(),
+      stop,
+      isRead: false,
+      isReachable: false,
+    }
+    this.#pages.set(number, page)
     this.#rebuild(this.#outbox.outboxes())
     this.#tell(this.#takeChanges(isNew), false)
   }
@@ -150,6 +170,7 @@ export class MessageList {
     for (const [key, entry] of this.#closed) if (!entry.deref()) this.#closed.delete(key)
     for (const entry of page.entries) {
       this.#byKey.delete(entry.key)
+      this.#removed.delete(entry)
       if (entry.view) this.#closed.set(entry.key, new WeakRef(entry))
     }
   }
@@ -162,28 +183,25 @@ export class MessageList {
   /** What there is to read: the end of the log as far as it is here, and what is pending. */
   view(): LogView {
     const { end } = this
-    const logUpTo = () => this.#logUpTo(end)
-    const pending = this.#pending.slice(this.#onTheirWay)
-    let log: readonly MessageEntry[] | undefined
+    const isWhole = !this.#isAnyHidden
+    const waiting = this.#onTheirWay > 0 ? this.#pending.slice(this.#onTheirWay) : this.#pending
     return {
-      // Most of those who ask need not look at it.
-      get log() {
-        log ??= logUpTo()
-        return log
-      },
+      since: index => this.#logFrom(index, end),
       end,
-      pending:
-        this.#hidden.size > 0 ? pending.filter(({ key }) => !this.#hidden.has(key)) : pending,
-      isComplete: this.#hidden.size === 0 && end >= this.#outbox.state.count,
+      removed: this.#removed,
+      pending: isWhole ? waiting : waiting.filter(({ key }) => !this.#isHidden(key)),
+      isComplete: isWhole && end >= this.#outbox.state.count,
     }
   }
 
-  #logUpTo(end: number): readonly MessageEntry[] {
-    let first = pageOf(end, this.#pageSize)
-    while (this.#isFull(first - 1)) first--
+  #logFrom(index: number, end: number): readonly MessageEntry[] | undefined {
     const log: MessageEntry[] = []
-    for (let page = first; page * this.#pageSize < end; page++) {
-      for (const entry of this.#pages.get(page)?.entries ?? []) log.push(entry)
+    for (let next = index; next < end; ) {
+      const page = pageOf(next, this.#pageSize)
+      const entries = this.#pages.get(page)?.entries.slice(next - page * this.#pageSize) ?? []
+      if (entries.length === 0) return undefined
+      for (const entry of entries) log.push(entry)
+      next += entries.length
     }
     return log
   }
@@ -226,7 +244,7 @@ export class MessageList {
     const { state } = this.#outbox
     this.#readPages()
     this.#queue = new PendingQueue(outboxes, state)
-    const isComplete = this.#hidden.size === 0 && this.end >= state.count
+    const isComplete = !this.#isAnyHidden && this.end >= state.count
     const waiting = new Set<MessageEntry>()
     for (const pending of this.#queue.sorted) {
       const entry = this.#entryOf(pending)
@@ -245,19 +263,31 @@ export class MessageList {
   }
 
   #isInLog(entry: MessageEntry, state: LogState): boolean {
-    return isInLog(entry, state) || this.#hidden.has(entry.key)
+    return isInLog(entry, state) || this.#isHidden(entry.key)
+  }
+
+  get #isAnyHidden(): boolean {
+    for (const { hidden } of this.#pages.values()) if (hidden.size > 0) return true
+    return false
+  }
+
+  #isHidden(key: string): boolean {
+    for (const { hidden } of this.#pages.values()) if (hidden.has(key)) return true
+    return false
   }
 
   #readPages(): void {
-    this.#hidden = new Set()
-    const numbers = [...this.#pages.keys()].sort((a, b) => a - b)
-    for (const number of numbers) {
+    const pages = [...this.#pages].sort(([a], [b]) => a - b)
+    for (const [number, page] of pages) {
       const isReachable = number <= this.#edge || this.#isFull(number - 1)
-      this.#readPage(number, this.#pages.get(number) as OpenPage, isReachable)
+      if (page.isRead && page.isReachable === isReachable) continue
+      page.isRead = true
+      page.isReachable = isReachable
+      this.#readPage(number, page)
     }
   }
 
-  #readPage(number: number, { document, entries }: OpenPage, isReachable: boolean): void {
+  #readPage(number: number, { document, entries, hidden, isReachable }: OpenPage): void {
     const stored = document.entries()
     let length = 0
     for (const one of isReachable ? stored : []) {
@@ -274,7 +304,8 @@ export class MessageList {
       length++
     }
     for (const entry of entries.splice(length)) this.#forget(entry)
-    for (const one of stored.slice(length)) this.#hidden.add(messageKey(one))
+    hidden.clear()
+    for (const one of stored.slice(length)) hidden.add(messageKey(one))
   }
 
   #placePending(first: number): void {
@@ -315,7 +346,9 @@ export class MessageList {
   /** Of what is not there any more. */
   #forget(entry: MessageEntry): void {
     entry.base = REMOVED
+    entry.place(-1, false)
     this.#byKey.delete(entry.key)
+    this.#removed.delete(entry)
     this.#touched.add(entry)
   }
 
@@ -326,6 +359,7 @@ export class MessageList {
     for (const entry of this.#touched) {
       const mask = entry.takeReasons()
       const isThere = entry.content !== null
+      if (!isThere && entry.isFinal) this.#removed.add(entry)
       const wasThere = entry.isShown
       entry.isShown = isThere
       if (wasThere && !isThere) removed.push(entry)

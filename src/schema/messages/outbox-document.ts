@@ -3,24 +3,20 @@ import { isParticipantKey, parseSlotKey, slotKey } from '../format.ts'
 import type { Writer } from '../horizon.ts'
 import { rootMap } from '../root-map.ts'
 import { isCount } from './ids.ts'
-import {
-  decodeLogState,
-  EMPTY_LOG,
-  encodeLogState,
-  joinLogState,
-  type LogState,
-} from './log-state.ts'
+import type { LogState } from './log-state.ts'
 import { decodeOutboxEntry, encodeOutboxEntry, type OutboxEntry } from './outbox-entry.ts'
+import { StoredLogState } from './stored-log-state.ts'
 
 /** The roots of the document of what is not in the log yet. */
 export const OUTBOX_ROOTS = {
   /** Arrays of entries by `participant|writer`: each is made and filled by its writer, and emptied by the sequencer. */
   outbox: 'outbox',
   /**
-   * How far the log has come, by `participant|writer` of who runs the sequencer; `''` is a server. One key in all: others
-   * beside it would keep a tombstone for each write.
+   * How far the log has come, by `participant|writer` of who runs the sequencer; `''` is a server. One key in all.
    */
   log: 'log',
+  /** How far each writer's messages are in the log, by the writer. Written by the sequencer. */
+  writers: 'writers',
   /** Of removed messages, by index: the writer. Written by the sequencer. */
   removed: 'removed',
 } as const
@@ -39,6 +35,13 @@ export interface OutboxItem {
   readonly stored: unknown
 }
 
+export interface SequencerIdentity {
+  /** A participant key, or `''` for a server. */
+  readonly owner: string
+  /** A client id that nothing else is written under, if the document's own one has other uses. */
+  readonly writer?: Writer | undefined
+}
+
 /** An item that was put behind the others of its outbox. */
 export interface AppendedItem {
   readonly author: string
@@ -52,13 +55,12 @@ export class OutboxDocument {
   readonly #outboxes: Y.Map<unknown>
   readonly #log: Y.Map<unknown>
   readonly #removed: Y.Map<unknown>
-  #state = EMPTY_LOG
+  readonly #writers: Y.Map<unknown>
+  readonly #state: StoredLogState
   /** Only then is it known when what is remembered has changed. */
   #isFollowed = false
   #authors: Map<Writer, string> | undefined
   #recorded: { index: number; writer: Writer }[] | undefined
-  /** What `#state` is made of. */
-  readonly #read = new WeakSet<object>()
   readonly #decoded = new WeakMap<object, OutboxEntry | undefined>()
 
   /** @throws {ConversationsError} `invalid-argument` if a root of the document is of another type */
@@ -67,6 +69,8 @@ export class OutboxDocument {
     this.#outboxes = rootMap(doc, OUTBOX_ROOTS.outbox)
     this.#log = rootMap(doc, OUTBOX_ROOTS.log)
     this.#removed = rootMap(doc, OUTBOX_ROOTS.removed)
+    this.#writers = rootMap(doc, OUTBOX_ROOTS.writers)
+    this.#state = StoredLogState.of(this.#log, this.#writers)
   }
 
   get writer(): Writer {
@@ -75,22 +79,11 @@ export class OutboxDocument {
 
   /** Who runs the sequencer, a participant key or `''` for a server; undefined = nobody ever did. */
   get sequencedBy(): string | undefined {
-    for (const key of this.#log.keys()) {
-      const owner = parseSlotKey(key)?.owner
-      if (owner !== undefined) return owner
-    }
-    return undefined
+    return this.#state.owner
   }
 
-  /** The join of all that was ever seen: those who ran the sequencer one after the other may not have met. */
   get state(): LogState {
-    for (const stored of this.#log.values()) {
-      if (!(stored instanceof Uint8Array) || this.#read.has(stored)) continue
-      this.#read.add(stored)
-      const state = decodeLogState(stored)
-      if (state) this.#state = joinLogState(this.#state, state)
-    }
-    return this.#state
+    return this.#state.current
   }
 
   /** Which messages were removed from the log, with their writers. */
@@ -149,12 +142,14 @@ export class OutboxDocument {
     this.#outboxes.observeDeep(onEvents as () => void)
     this.#log.observe(onOther)
     this.#removed.observe(onOther)
+    this.#writers.observe(onOther)
     // Not after each: who is told would write while Yjs still holds back what that changes.
     this.#doc.on('afterAllTransactions', onSettled)
     return () => {
       this.#outboxes.unobserveDeep(onEvents as () => void)
       this.#log.unobserve(onOther)
       this.#removed.unobserve(onOther)
+      this.#writers.unobserve(onOther)
       this.#doc.off('afterAllTransactions', onSettled)
     }
   }
@@ -196,20 +191,25 @@ export class OutboxDocument {
     return counter
   }
 
-  /** The sequencer's: the log has come this far, and these are in it. One transaction. */
+  /**
+   * The sequencer's: the log has come this far, and these are in it. One transaction.
+   *
+   * @param by who runs it, and the client id it writes under
+   */
   acknowledge(
-    owner: string,
+    { owner, writer: sequencer = this.writer }: SequencerIdentity,
     state: LogState,
     handled: ReadonlySet<OutboxItem['stored']>,
     removed: readonly { index: number; writer: Writer }[],
   ): void {
     this.#doc.transact(() => {
-      const key = slotKey(owner, this.writer)
-      this.#log.set(key, encodeLogState(joinLogState(this.state, state)))
-      for (const other of this.#log.keys()) if (other !== key) this.#log.delete(other)
+      const { clientID } = this.#doc
+      this.#doc.clientID = sequencer
+      this.#state.write(owner, sequencer, state)
       for (const { index, writer } of removed) {
         if (!this.#removed.has(String(index))) this.#removed.set(String(index), writer)
       }
+      this.#doc.clientID = clientID
       for (const array of this.#outboxes.values()) {
         // Never the array itself: what its writer pushes at the same time would be lost with it.
         if (array instanceof Y.Array && array.length > 0) deleteItems(array, handled)

@@ -48,34 +48,40 @@ export class PageEntries {
   }
 
   #update({ changes }: Y.YArrayEvent<unknown>): void {
-    let place = 0
-    let isAppended = true
-    for (const { retain = 0, delete: deleted = 0, insert = [] } of changes.delta) {
-      place += retain
-      if (deleted > 0 || place < this.#items.length) isAppended = false
-      const entries = (insert as unknown[]).map(decodeLogEntry)
-      this.#items = [
-        ...this.#items.slice(0, place),
-        ...entries,
-        ...this.#items.slice(place + deleted),
-      ]
-      place += entries.length
-      if (isAppended) this.#index(entries)
+    const [first, second] = changes.delta
+    const appended = first?.retain === this.#items.length ? second : first
+    const place = appended === second ? this.#items.length : 0
+    const isAppended = appended?.insert && place === this.#items.length && !changes.delta[2]
+    if (isAppended) {
+      const entries = (appended.insert as unknown[]).map(decodeLogEntry)
+      this.#items.push(...entries)
+      this.#index(entries)
+      return
     }
-    if (isAppended) return
+    const items: (LogEntry | undefined)[] = []
+    let next = 0
+    for (const { retain = 0, delete: deleted = 0, insert = [] } of changes.delta) {
+      items.push(...this.#items.slice(next, next + retain))
+      items.push(...(insert as unknown[]).map(decodeLogEntry))
+      next += retain + deleted
+    }
+    this.#items = items.concat(this.#items.slice(next))
+    this.#sorted = undefined
     this.#byIndex.clear()
     this.#byMessage.clear()
     this.#index(this.#items)
   }
 
   #index(entries: readonly (LogEntry | undefined)[]): void {
-    this.#sorted = undefined
     for (const entry of entries) {
       if (!entry || this.#byIndex.has(entry.index)) continue
       const key = messageKey(entry)
       if (this.#byMessage.has(key)) continue
       this.#byIndex.set(entry.index, entry)
       this.#byMessage.set(key, entry)
+      // Most come in their order.
+      if ((this.#sorted?.at(-1)?.index ?? -1) < entry.index) this.#sorted?.push(entry)
+      else this.#sorted = undefined
     }
   }
 }

@@ -4,10 +4,12 @@ import type { MessageEntry } from './message-entry.ts'
 
 /** What somebody sees of a conversation's messages: the end of the log, and what is pending behind it. */
 export interface LogView {
-  /** By index, without gaps, as far back as pages are open. */
-  readonly log: readonly MessageEntry[]
+  /** Those of the log from an index on; undefined where these are not all here. */
+  since(index: number): readonly MessageEntry[] | undefined
   /** How many messages of the log are here or before it: one more than the last index in it. */
   readonly end: number
+  /** Those of open pages that were removed. */
+  readonly removed: ReadonlySet<MessageEntry>
   /** In the order in which they are shown; their indices are provisional. */
   readonly pending: readonly MessageEntry[]
   /** Nothing is in the log that has not come here yet. */
@@ -45,11 +47,10 @@ export function fold(horizon: Horizon, view: LogView, state: LogState, reader: s
 
 function foldEpoch(epoch: Epoch, view: LogView, state: LogState, reader: string): Epoch {
   const { tail, writer, n } = epoch
-  const first = view.log[0]?.index ?? 0
-  if (!tail || first > epoch.index + 1) return epoch
+  const rest = tail && view.since(epoch.index + 1)
+  if (!rest) return epoch
   let { index } = epoch
   let others = index < 0 ? 0 : epoch.others
-  const rest = view.log.slice(index + 1 - first)
   for (const message of rest) {
     const isOwn = message.author === reader
     if (!isOwn && !reaches(epoch, message)) break

@@ -2,7 +2,7 @@ import { Batch } from './batch.ts'
 import { pageOf } from './ids.ts'
 import type { LogEntry } from './log-entry.ts'
 import { EMPTY_LOG, isInLog, type LogState } from './log-state.ts'
-import type { OutboxDocument } from './outbox-document.ts'
+import type { OutboxDocument, SequencerIdentity } from './outbox-document.ts'
 import type { OutboxEntry } from './outbox-entry.ts'
 import type { PageDocument } from './page-document.ts'
 import { PendingQueue, sequence, stateAfter } from './sequence.ts'
@@ -16,8 +16,7 @@ export interface OpenPage {
 
 export interface SequencerContext {
   readonly outbox: OutboxDocument
-  /** Who runs it: a participant key, or `''` for a server. */
-  readonly owner: string
+  readonly identity: SequencerIdentity
   /** What it resolves to is used until the next one is asked for. */
   openPage(page: number): Promise<OpenPage>
   /** Messages on a page; the same for ever. Default 1000. */
@@ -103,7 +102,7 @@ export class Sequencer {
     // A removal is counted by its command until it is recorded, so that must not be forgotten before.
     await this.#context.flush()
     await this.#write(batch, end)
-    outbox.acknowledge(this.#context.owner, next, handled, batch.removed)
+    outbox.acknowledge(this.#context.identity, next, handled, batch.removed)
     this.#state = next
     await this.#context.flush()
     return true
@@ -111,8 +110,8 @@ export class Sequencer {
 
   /** Says that there is a sequencer: who sends then waits for an index. */
   async #begin(): Promise<void> {
-    const { outbox, owner, flush } = this.#context
-    outbox.acknowledge(owner, EMPTY_LOG, new Set(), [])
+    const { outbox, identity, flush } = this.#context
+    outbox.acknowledge(identity, EMPTY_LOG, new Set(), [])
     await flush()
   }
 

@@ -1,9 +1,8 @@
 import type { Counts } from '../counts.ts'
 import type { Epoch, Horizon, Writer } from '../horizon.ts'
-import { messageKey } from './ids.ts'
+import type { CommandsByMessage } from './commands.ts'
 import { isInLog, type LogState } from './log-state.ts'
 import type { MessageEntry } from './message-entry.ts'
-import type { Outbox } from './outbox-document.ts'
 import type { PageDocument } from './page-document.ts'
 import { isRead, type LogView } from './reading.ts'
 
@@ -16,15 +15,16 @@ export interface Removed {
 /** Those that the log says, and those that are to be. */
 export function removedMessages(
   recorded: readonly { readonly index: number; readonly writer: Writer }[],
-  outboxes: readonly Outbox[],
+  commands: CommandsByMessage,
   state: LogState,
 ): Removed[] {
   const removed = new Map<unknown, Removed>(recorded.map(one => [one.index, one]))
-  for (const { entry } of outboxes.flatMap(({ items }) => items)) {
-    if (entry?.kind !== 'remove') continue
-    const { target, index } = entry
-    if (!isInLog(target, state)) continue
-    removed.set(index ?? messageKey(target), { index, writer: target.writer })
+  for (const [key, list] of commands) {
+    for (const { command } of list) {
+      if (command.kind !== 'remove' || !isInLog(command.target, state)) continue
+      const { target, index } = command
+      removed.set(index ?? key, { index, writer: target.writer })
+    }
   }
   return [...removed.values()]
 }
@@ -49,13 +49,16 @@ export interface Unread {
  * there either.
  */
 export function countUnread(unread: Unread): number | undefined {
-  const { horizon, reader, view, removed } = unread
+  const { horizon, reader, state, view, removed } = unread
   // Its page may still be to come.
   const recorded = new Set(removed.map(({ index }) => index))
   const isUnread = (message: MessageEntry) =>
     isUnreadBy(message, horizon, reader) && !(message.isFinal && recorded.has(message.index))
-  const sequenced = countByHorizon(unread, recorded) ?? countByView(unread, isUnread)
-  return sequenced === undefined ? undefined : sequenced + view.pending.filter(isUnread).length
+  const counted = countByHorizon(unread, recorded) ?? countByView(unread, isUnread)
+  if (counted === undefined) return undefined
+  // The log may be ahead of what is said of it.
+  const ahead = view.since(state.count)?.filter(isUnread) ?? []
+  return counted + ahead.length + view.pending.filter(isUnread).length
 }
 
 /** Whether a message counts as unread for somebody, as far as can be told by looking at it. */
@@ -63,18 +66,16 @@ export function isUnreadBy(message: MessageEntry, horizon: Horizon, reader: stri
   return message.content !== null && message.author !== reader && !isRead(horizon, message)
 }
 
-/** By numbers alone; undefined where these do not tell. */
+/** Of those that the state counts, by numbers alone; undefined where these do not tell. */
 function countByHorizon(unread: Unread, recorded: ReadonlySet<number | null>): number | undefined {
   const { horizon, reader, authors, state, removed, view } = unread
-  // The log is ahead of what is said of it.
-  if (view.end > state.count) return undefined
   const lowest = lowestEpoch(horizon)
   if (!lowest || lowest.index >= state.count - 1) return lowest && 0
   const readOthers = lowest.index < 0 ? 0 : lowest.others
   // Messages behind it may have been read while they were pending.
   if (readOthers === undefined || horizon.live.some(({ tail }) => tail)) return undefined
   // A page may show what is not recorded yet.
-  const shown = view.log.filter(({ index, content }) => content === null && !recorded.has(index))
+  const shown = [...view.removed].filter(({ index }) => index < state.count && !recorded.has(index))
   const gone = [...removed, ...shown].filter(
     ({ index, writer }) =>
       authors.get(writer) !== reader && (index === null || index > lowest.index),
@@ -85,15 +86,14 @@ function countByHorizon(unread: Unread, recorded: ReadonlySet<number | null>): n
   return Math.max(0, state.count - own - readOthers - gone.length)
 }
 
-/** By looking at everything behind it; undefined where that is not all here. */
+/** The same by looking at them; undefined where they are not all here. */
 function countByView(
-  { horizon, view }: Unread,
+  { horizon, state, view }: Unread,
   isUnread: (message: MessageEntry) => boolean,
 ): number | undefined {
   if (!view.isComplete) return undefined
-  const from = (lowestEpoch(horizon)?.index ?? -1) + 1
-  const first = view.log[0]?.index ?? view.end
-  return first <= from ? view.log.filter(isUnread).length : undefined
+  const behind = view.since((lowestEpoch(horizon)?.index ?? -1) + 1)
+  return behind?.filter(message => message.index < state.count && isUnread(message)).length
 }
 
 /** How many messages up to an index are of others, removed ones too; undefined where that is not known here. */

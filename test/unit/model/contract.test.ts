@@ -409,13 +409,16 @@ describe('a client', () => {
   })
 
   it('resolves a write when it is durable, though it is visible at once', async () => {
-    let isFlushed = () => {}
+    const waiting: (() => void)[] = []
+    const isFlushed = () => {
+      for (const resolve of waiting.splice(0)) resolve()
+    }
     const slow = new Device(network, {
       identity: 'bob',
       horizonIntervalMs: 0,
       persistence: () => ({
         whenLoaded: Promise.resolve(),
-        flush: () => new Promise(resolve => (isFlushed = resolve)),
+        flush: () => new Promise(resolve => void waiting.push(resolve)),
         destroy: async () => {},
       }),
     })

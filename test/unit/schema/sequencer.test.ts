@@ -20,7 +20,7 @@ function conversation() {
   }
   const sequencer = new Sequencer({
     outbox,
-    owner: 'alice',
+    identity: { owner: 'alice' },
     pageSize: PAGE_SIZE,
     openPage: async number => {
       opened.push(number)

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { outboxName, pageName } from '../../../src/schema/messages/ids.ts'
-import { encodeLogState } from '../../../src/schema/messages/log-state.ts'
 import { PageDocument } from '../../../src/schema/messages/page-document.ts'
 import { createServer, type DocumentLog, memoryLog } from '../../../src/server/index.ts'
 import { Author, expectWhole, fetchLog, SID, storedLog, whenSequenced } from './support/chat.ts'
@@ -47,12 +46,12 @@ describe('when the disk fails', () => {
     'goes on where it was, each refused write being %s',
     async what => {
       const inner = memoryLog()
-      let appends = 0
+      const appends = new Map<string, number>()
       const refused: string[] = []
-      const isOurs = (name: string) => name.includes('/m/') || appends % 2 === 0
       const storage = unreliableLog(inner, name => {
-        appends += 1
-        const isRefused = appends % 3 === 0 && isOurs(name)
+        const count = (appends.get(name) ?? 0) + 1
+        appends.set(name, count)
+        const isRefused = count % (name.includes('/m/') ? 3 : 5) === 0
         if (isRefused) refused.push(name)
         return isRefused ? what : false
       })
@@ -203,7 +202,11 @@ describe('a conversation that somebody filled with rubbish', () => {
     doc.getMap('removed').set('x', {})
     doc.getMap('removed').set('-1', -1)
     doc.getMap('log').set('|1', 'rubbish')
-    doc.getMap('log').set('|2', new Uint8Array([255, 255]))
+    doc.getMap('log').set('|2', [-1, 2 ** 60, null])
+    doc.getMap('log').set('|3', new Uint8Array([255, 255]))
+    doc.getMap('writers').set('7', 'rubbish')
+    doc.getMap('writers').set('-8', [1, 1])
+    doc.getMap('writers').set('8', [2 ** 60, 'x'])
     doc.getArray('other').push([1])
 
     const page = stockClient(url, pageName(SID, 0))
@@ -254,8 +257,8 @@ describe('a conversation that somebody filled with rubbish', () => {
     })
     const alice = new Author('alice')
     const { doc } = await connected(alice, url)
-    const state = { count: 3, done: new Map(), sent: new Map([[9, 3]]), lamport: 3, lastTime: 1 }
-    doc.getMap('log').set('|9', encodeLogState(state))
+    doc.getMap('writers').set('9', [0, 3])
+    doc.getMap('log').set('|9', [3, 3, 1])
     alice.send()
     await until(() => expect(warnings.some(line => line.startsWith(SID))).toBe(true))
 

@@ -192,6 +192,7 @@ describe('a room', () => {
     const alice = new Author('alice')
     await connected(alice, url)
     const raw = await rawClient(url, encodeURIComponent(outboxName(SID)))
+    await raw.settle()
     alice.send()
     await whenAllIn(alice, 1)
     const doc = new Y.Doc()
