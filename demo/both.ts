@@ -52,7 +52,7 @@ export function showBoth(identities: readonly [string, string]): void {
         element(
           'p',
           {},
-          'Cut the network on one side, change things on both, then switch it back on: both ends meet in the same state.',
+          'Cut the network on one side, write on both, then switch it back on: nothing is lost, doubled or wrongly read. A pane reads what is on screen while it has the focus.',
         ),
       ),
       verdict,

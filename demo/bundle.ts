@@ -14,7 +14,7 @@ const TYPES: Record<string, string> = {
 
 /** Nothing is loaded from anywhere else, and no other site may show the pages in a frame. */
 const POLICY =
-  "default-src 'self'; img-src data:; connect-src 'self' ws://127.0.0.1:* ws://localhost:*; frame-ancestors 'self'"
+  "default-src 'self'; img-src data: blob:; connect-src 'self' ws://127.0.0.1:* ws://localhost:*; frame-ancestors 'self'"
 
 /** Bundles the pages into memory; returns what serves them. */
 export async function bundlePages(): Promise<

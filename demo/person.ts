@@ -1,4 +1,6 @@
 import type { Client } from '../src/index.ts'
+import { sendBurst } from './chat/burst.ts'
+import { chat } from './chat/chat.ts'
 import { createDemoClient } from './client.ts'
 import { isFirstVisit, networkSwitch, rememberVisit } from './device.ts'
 import { isFramed, keepHeight, tellFrame } from './frame.ts'
@@ -10,10 +12,10 @@ import { eventLog } from './ui/event-log.ts'
 import { notices } from './ui/notices.ts'
 import { peopleList } from './ui/people-list.ts'
 import { profileForm } from './ui/profile-form.ts'
-import { readingStrip } from './ui/reading-strip.ts'
 import type { Run, Section } from './ui/section.ts'
 import { topicAndList } from './ui/topic-and-list.ts'
-import { typingField } from './ui/typing-field.ts'
+
+const FRAME_MS = 16
 
 /** The page of one person: a device with a client of its own. */
 export async function showPerson(identity: string): Promise<void> {
@@ -40,21 +42,25 @@ export async function showPerson(identity: string): Promise<void> {
       setNetwork(isCut)
     },
     onReload: () => location.reload(),
+    onBurst: () => {
+      messages.followEnd()
+      if (conversation) run(sendBurst(conversation))
+    },
     onToggleMembership: () => {
       if (conversation?.status === 'joined') run(conversation.leave())
       else if (conversation) run(conversation.join(initialProfile(identity)))
     },
   })
-  const about = [peopleList(), readingStrip(run), topicAndList(run)]
-  const own = [profileForm(run), typingField(run)]
+  const messages = chat(identity, run)
+  const others = [peopleList(), profileForm(run), topicAndList(run)]
   const column = (...parts: { element: HTMLElement }[]) =>
     element('div', { class: 'column' }, ...parts.map(part => part.element))
   const page = element(
     'main',
     { class: 'person' },
     element('div', { class: 'top' }, bar.element, trouble.element),
-    column(...about),
-    column(...own, log),
+    column(messages),
+    column(...others, log),
   )
   document.body.replaceChildren(page)
   keepHeight(page)
@@ -63,7 +69,9 @@ export async function showPerson(identity: string): Promise<void> {
   client.on('connectionStatusChanged', bar.setStatus)
   client.on('error', error => {
     const again = { label: 'Try again', run: () => client.connect() }
-    trouble.show(error.message, error.code === 'denied' ? again : undefined)
+    // Every document of the conversation is refused.
+    if (error.code === 'denied') trouble.show(error.message, again, 'denied')
+    else trouble.show(error.message)
   })
   if (network.isCut()) client.disconnect()
 
@@ -81,7 +89,7 @@ export async function showPerson(identity: string): Promise<void> {
     log.add('updated', 'conversation', updateReasons),
   )
   joinOnFirstVisit(identity, conversation, run)
-  follow(client, conversation, [bar, ...about, ...own], network.isCut)
+  follow(client, conversation, [bar, messages, ...others], network.isCut)
 }
 
 function joinOnFirstVisit(identity: string, conversation: DemoConversation, run: Run): void {
@@ -100,20 +108,29 @@ function follow(
   sections: readonly Section[],
   isCut: () => boolean,
 ): void {
-  let isScheduled = false
+  let isWanted = false
+  let isUpdating = false
 
   function schedule(): void {
-    if (!isScheduled) queueMicrotask(update)
-    isScheduled = true
+    isWanted = true
+    if (!isUpdating) queueMicrotask(() => void update())
+    isUpdating = true
   }
 
   async function update(): Promise<void> {
-    isScheduled = false
-    const participants = await conversation.getParticipants()
-    const me = participants.find(({ identity }) => identity === client.identity)
-    const isConnected = conversation.connectionStatus === 'connected'
-    for (const section of sections) section.update({ conversation, participants, me, isConnected })
-    tellFrame({ type: 'state', state: readSharedState(conversation, participants), isCut: isCut() })
+    while (isWanted) {
+      isWanted = false
+      const participants = await conversation.getParticipants()
+      const me = participants.find(({ identity }) => identity === client.identity)
+      const isConnected = conversation.connectionStatus === 'connected'
+      const view = { conversation, participants, me, isConnected }
+      for (const section of sections) section.update(view)
+      const state = await readSharedState(conversation, participants)
+      tellFrame({ type: 'state', state, isCut: isCut() })
+      // Nobody sees more than one state per frame; a thousand messages come in many.
+      await new Promise(resolve => setTimeout(resolve, FRAME_MS))
+    }
+    isUpdating = false
   }
 
   for (const event of [
@@ -124,6 +141,10 @@ function follow(
     'typingEnded',
     'participantOnline',
     'participantOffline',
+    'messageAdded',
+    'messageUpdated',
+    'messageRemoved',
+    'unreadCountChanged',
     'updated',
     'connectionStatusChanged',
     'synced',

@@ -1,12 +1,15 @@
 import { type DemoConversation, type DemoParticipant, readItems, readProfile } from './profile.ts'
 
+const LAST_MESSAGES = 100
+
 /** Everything that both ends must agree on: what it is → its value as text. */
 export type SharedState = Record<string, string>
 
-export function readSharedState(
+export async function readSharedState(
   conversation: DemoConversation,
   participants: readonly DemoParticipant[],
-): SharedState {
+): Promise<SharedState> {
+  const { items } = await conversation.getMessages(LAST_MESSAGES)
   const state: SharedState = {
     'the topic': conversation.friendlyName ?? '',
     'the list': JSON.stringify(readItems(conversation)),
@@ -14,6 +17,18 @@ export function readSharedState(
       sortKeys(conversation.attributes),
       conversation.dateUpdated,
     ]),
+    'the number of messages': String(await conversation.getMessagesCount()),
+    'the last messages': JSON.stringify(
+      items.map(({ sid, index, author, body, attributes, attachedMedia, deliveryState }) => [
+        sid,
+        index,
+        author,
+        body,
+        sortKeys(attributes),
+        attachedMedia.map(media => media.sid),
+        deliveryState,
+      ]),
+    ),
     'who is in it': JSON.stringify(participants.map(({ sid }) => sid)),
   }
   for (const participant of participants) {
@@ -24,7 +39,7 @@ export function readSharedState(
     state[`${whose} name`] = name
     state[`${whose} colour`] = colour
     state[`${whose} status`] = status
-    state[`${whose} position`] = JSON.stringify([lastReadMessageIndex, lastReadTimestamp])
+    state[`what ${identity} has read`] = JSON.stringify([lastReadMessageIndex, lastReadTimestamp])
     state[`${whose} record`] = JSON.stringify([
       sortKeys(attributes),
       dateCreated,
@@ -46,6 +61,10 @@ export function differences(a: SharedState, b: SharedState): string[] {
 
 function sortKeys(attributes: unknown): unknown {
   return typeof attributes === 'object' && attributes !== null && !Array.isArray(attributes)
-    ? Object.fromEntries(Object.entries(attributes).sort())
+    ? Object.fromEntries(
+        Object.entries(attributes)
+          .map(([key, value]) => [key, sortKeys(value)] as const)
+          .sort(([a], [b]) => (a < b ? -1 : 1)),
+      )
     : attributes
 }

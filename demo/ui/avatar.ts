@@ -1,9 +1,8 @@
-import { type DemoParticipant, readProfile } from '../profile.ts'
+import type { Profile } from '../profile.ts'
 import { element } from './element.ts'
 
-/** The initial of a participant in their colour; what it means is said in words beside it. */
-export function avatar(participant: DemoParticipant): HTMLElement {
-  const { name, colour } = readProfile(participant)
+/** The initial of a person in their colour; what it means is said in words beside it. */
+export function avatar({ name, colour }: Pick<Profile, 'name' | 'colour'>): HTMLElement {
   const initial = [...name][0]?.toUpperCase() ?? '?'
   return element(
     'span',

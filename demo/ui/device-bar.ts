@@ -1,4 +1,5 @@
 import type { ConnectionStatus } from '../../src/index.ts'
+import { BURST } from '../chat/burst.ts'
 import { initialProfile, readProfile } from '../profile.ts'
 import { button, element } from './element.ts'
 import type { Section, View } from './section.ts'
@@ -10,6 +11,8 @@ export interface DeviceBarOptions {
   readonly isCut: () => boolean
   onFlip(isCut: boolean): void
   onReload(): void
+  /** Sends very many messages. */
+  onBurst(): void
   /** Joins or leaves. */
   onToggleMembership(): void
 }
@@ -34,6 +37,7 @@ export function deviceBar(
     class: 'switch',
   })
   const reload = button('Reload', options.onReload)
+  const burst = button(`Send ${BURST.toLocaleString('en')}`, options.onBurst)
   const membership = button('Join', options.onToggleMembership)
   const elsewhere = isFramed
     ? element(
@@ -54,10 +58,13 @@ export function deviceBar(
 
   function update({ me, conversation }: View): void {
     const profile = me ? readProfile(me) : initial
-    name.textContent = profile.name
-    document.title = `${profile.name} · y-conversations`
+    const { unreadCount } = conversation
+    name.replaceChildren(profile.name, ...(unreadCount > 0 ? [unreadBadge(unreadCount)] : []))
+    const count = unreadCount > 0 ? `(${unreadCount}) ` : ''
+    document.title = `${count}${profile.name} · y-conversations`
     document.documentElement.dataset.colour = profile.colour
     membership.textContent = me ? 'Leave' : 'Join'
+    burst.disabled = !me
     membership.disabled = conversation.isReadOnly
     setStatus(conversation.connectionStatus)
   }
@@ -67,7 +74,16 @@ export function deviceBar(
     'header',
     { class: 'device-bar' },
     element('div', { class: 'whose' }, name, elsewhere, chip),
-    element('div', { class: 'controls' }, network, reload, membership),
+    element('div', { class: 'controls' }, network, reload, membership, burst),
   )
   return { element: bar, update, setStatus }
+}
+
+function unreadBadge(count: number): HTMLElement {
+  return element(
+    'span',
+    { class: 'badge' },
+    count.toLocaleString('en'),
+    element('span', { class: 'unseen' }, ' unread'),
+  )
 }

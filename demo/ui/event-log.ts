@@ -1,4 +1,4 @@
-import type { Client } from '../../src/index.ts'
+import type { Client, Message } from '../../src/index.ts'
 import { type DemoParticipant, readProfile } from '../profile.ts'
 import { card, element } from './element.ts'
 
@@ -37,6 +37,11 @@ export function eventLog() {
     client.on('participantUpdated', ({ participant, updateReasons }) => {
       add('participantUpdated', nameOf(participant), updateReasons)
     })
+    client.on('messageAdded', message => add('messageAdded', subjectOf(message)))
+    client.on('messageUpdated', ({ message, updateReasons }) =>
+      add('messageUpdated', subjectOf(message), updateReasons),
+    )
+    client.on('messageRemoved', message => add('messageRemoved', subjectOf(message)))
     client.on('connectionStatusChanged', status => add('connectionStatusChanged', status))
     client.on('error', ({ code, reason }) => add('error', reason ? `${code}: ${reason}` : code))
   }
@@ -46,4 +51,10 @@ export function eventLog() {
 
 function nameOf(participant: unknown): string {
   return readProfile(participant as DemoParticipant).name
+}
+
+function subjectOf({ index, author, body, deliveryState }: Message): string {
+  const number = deliveryState === 'sent' ? `#${index} ` : ''
+  const text = body && body.length > 30 ? `${body.slice(0, 29)}…` : (body ?? '')
+  return `${number}${author}: ${text}`
 }

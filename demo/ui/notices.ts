@@ -1,15 +1,22 @@
 import { button, element } from './element.ts'
 
+export interface NoticeAction {
+  readonly label: string
+  run(): void
+}
+
 /** Trouble, in words, until it is dismissed. */
 export function notices() {
   const area = element('div', { class: 'notices', role: 'alert' })
 
-  function show(message: string, action?: { label: string; run: () => void }): void {
-    const shown = [...area.children].find(({ firstChild }) => firstChild?.textContent === message)
-    shown?.remove()
+  /** @param kind of those of one kind the last one is shown; default: the message */
+  function show(message: string, action?: NoticeAction, kind = message): void {
+    for (const shown of area.querySelectorAll<HTMLElement>('.notice')) {
+      if (shown.dataset.kind === kind) shown.remove()
+    }
     const notice: HTMLElement = element(
       'div',
-      { class: 'notice' },
+      { class: 'notice', 'data-kind': kind },
       element('p', {}, message),
       action &&
         button(action.label, () => {

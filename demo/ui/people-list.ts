@@ -8,12 +8,13 @@ export function peopleList(): Section {
   const list = element('ul', { class: 'people' })
 
   function row(participant: DemoParticipant, { me, isConnected }: View): HTMLElement {
-    const { name, status } = readProfile(participant)
+    const profile = readProfile(participant)
+    const { name, status } = profile
     const presence = presenceOf(participant, participant === me, isConnected)
     return element(
       'li',
       { 'data-identity': participant.identity ?? '', 'data-presence': presence },
-      avatar(participant),
+      avatar(profile),
       element(
         'span',
         { class: 'who' },
@@ -21,6 +22,7 @@ export function peopleList(): Section {
         participant === me && element('span', { class: 'quiet' }, ' (you)'),
         status !== '' && element('span', { class: 'status' }, status),
       ),
+      element('span', { class: 'horizon' }, horizonOf(participant)),
       element('span', { class: 'presence' }, presence),
     )
   }
@@ -40,4 +42,8 @@ export function peopleList(): Section {
 function presenceOf(participant: DemoParticipant, isMe: boolean, isConnected: boolean): string {
   if (isConnected || isMe) return participant.isOnline ? 'online' : 'offline'
   return participant.isOnline ? 'was online' : 'out of reach'
+}
+
+function horizonOf({ lastReadMessageIndex }: DemoParticipant): string {
+  return lastReadMessageIndex === null ? 'nothing read' : `read up to #${lastReadMessageIndex}`
 }

@@ -116,7 +116,13 @@ export async function openBrowser(url: string): Promise<DemoBrowser> {
 export type Person = ReturnType<typeof person>
 
 function person(page: Page | FrameLocator) {
-  const press = (name: string) => page.getByRole('button', { name }).click()
+  const press = (name: string) => page.getByRole('button', { name, exact: true }).click()
+  const rows = page.locator('.message')
+  const row = (text: string) => rows.filter({ hasText: text })
+  const act = async (text: string, action: string) => {
+    await row(text).locator('.opener').click()
+    await row(text).getByRole('button', { name: action, exact: true }).click()
+  }
   return {
     chip: page.locator('.chip'),
     network: page.getByRole('switch', { name: 'Network' }),
@@ -124,10 +130,43 @@ function person(page: Page | FrameLocator) {
     name: page.getByLabel('Name'),
     status: page.getByLabel('Status'),
     typing: page.locator('.typing'),
-    typingField: page.getByLabel('Others see that you type'),
+    /** Where messages are written. */
+    burst: page.getByRole('button', { name: 'Send 1,000' }),
+    field: page.getByLabel('Message', { exact: true }),
+    file: page.getByLabel('File', { exact: true }),
+    /** In the order in which they are shown. */
+    rows,
+    bodies: page.locator('.message .body'),
+    /** Final indices; empty for what is pending. */
+    indices: page.locator('.message .index'),
+    /** Whether what this person wrote is sent. */
+    marks: page.locator('.message .mark'),
+    /** The message of a text. */
+    message: row,
+    /** What follows the divider. */
+    firstNew: page.locator('.message:has(.divider:not([hidden])) .body'),
+    scroller: page.getByRole('log', { name: 'Messages' }),
+    /** Of unread messages. */
+    badge: page.locator('.chat-bar .badge'),
+    title: page.locator('h1'),
+    /** Looks at this pane. */
+    look: () => page.getByRole('heading', { name: 'Messages' }).click(),
+    send: async (text: string) => {
+      await page.getByLabel('Message', { exact: true }).fill(text)
+      await press('Send')
+    },
+    edit: async (text: string, next: string) => {
+      await act(text, 'Edit')
+      await page.getByLabel('New text').fill(next)
+      await press('Save')
+    },
+    react: (text: string, reaction: string) => act(text, `React with ${reaction}`),
+    remove: (text: string) => act(text, 'Remove'),
+    markUnread: (text: string) => act(text, 'Mark unread'),
     notices: page.getByRole('alert'),
     items: page.locator('.items li > span'),
-    summary: page.locator('.summary'),
+    /** How far somebody has read. */
+    horizon: (identity: string) => page.locator(`[data-identity=${identity}] .horizon`),
     /** Of the event log. */
     entries: (event: string) => page.locator(`[data-event=${event}]`),
     row: (identity: string) => page.locator(`[data-identity=${identity}]`),
@@ -136,20 +175,19 @@ function person(page: Page | FrameLocator) {
       await page.getByLabel('Something to add').fill(item)
       await press('Add')
     },
-    readUpTo: async (index: number) => {
-      await page.getByRole('radio', { name: `message ${index}` }).check()
-      await press('Read up to')
-    },
-    markUnreadFrom: async (index: number) => {
-      await page.getByRole('radio', { name: `message ${index}` }).check()
-      await press('Mark unread from')
-    },
     choose: (colour: string) => page.getByRole('radio', { name: colour, exact: true }).check(),
     /** Everything that both sides must show alike. */
     read: async () => ({
       topic: await page.getByLabel('Topic').inputValue(),
       items: await page.locator('.items li > span').allTextContents(),
-      reading: await page.locator('.summary').textContent(),
+      reading: await page.locator('.horizon').allTextContents(),
+      messages: await rows.evaluateAll(all =>
+        all.map(one =>
+          ['.index', '.body', '.edited:not([hidden])', '.reactions'].map(
+            part => one.querySelector(part)?.textContent,
+          ),
+        ),
+      ),
       people: await page
         .locator('.people .who')
         .evaluateAll(rows => rows.map(row => row.textContent?.replace(' (you)', ''))),
