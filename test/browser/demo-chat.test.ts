@@ -134,7 +134,10 @@ test('messages are edited, removed and reacted to on both sides, and reactions o
 })
 
 test('what is marked as unread stays so until somebody reads on', async () => {
-  const { alice, bob, lookAway, complaints } = await openDemo()
+  const { page, alice, bob, lookAway, openPerson, complaints } = await openDemo()
+  const carol = await openPerson('carol')
+  // Nothing is drawn in a tab that is not in front, and so nothing is seen.
+  await page.bringToFront()
   for (const text of ['One', 'Two', 'Three']) await alice.send(text)
   await countOf(bob.rows).toBe(3)
   // Nobody looks at Bob's pane.
@@ -148,8 +151,12 @@ test('what is marked as unread stays so until somebody reads on', async () => {
   await textOf(bob.badge).toBe('2 unread')
   await textsOf(bob.firstNew).toEqual(['Two'])
   await textOf(alice.horizon('bob')).toBe('read up to #0')
-  await alice.send('Four')
+  // Bob still looks at it, and sees what comes.
+  await carol.field.fill('Four')
+  await carol.field.press('Enter')
+  await bob.message('Four').waitFor()
   await textOf(bob.badge).toBe('3 unread')
+  expect(await alice.horizon('bob').textContent()).toBe('read up to #0')
   await lookAway()
   await bob.look()
   await textOf(bob.badge).toBe('')
