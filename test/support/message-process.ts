@@ -39,6 +39,7 @@ export class Process implements Witness {
   #isKilled = false
   #isClosed = false
   #logCount = 0
+  #pageCount = 0
   /** What its user did and is not in the document yet. */
   #unwritten: Operation[] = []
   #lastWrite: { stamp: Stamp; n: number } | undefined
@@ -122,7 +123,9 @@ export class Process implements Witness {
     const log = this.#docs.get(`${this.conversation.sid}/m/0`)?.getArray(PAGE_ROOTS.log)
     const indices = new Set(log?.toArray().map(entry => (entry as number[])[0]))
     // Of what waits for something else Yjs takes over the deletions only, so far.
-    return indices.size >= this.logCount && this.#doc('/o').store.pendingStructs === null
+    // Of a message that is changed the old version may go before the new one comes; it is shown meanwhile.
+    this.#pageCount = Math.max(this.#pageCount, indices.size)
+    return this.#pageCount >= this.logCount && this.#doc('/o').store.pendingStructs === null
   }
 
   /** Does something to the own horizon, at once; says whether that wrote anything. */
