@@ -141,6 +141,21 @@ export class Process implements Witness {
     else this.#unwritten.push(operation)
   }
 
+  /** Lets time pass here if something takes long that is done in bounded time. */
+  async inTime<T>(promise: Promise<T>): Promise<T> {
+    let isDone = false
+    const done = () => {
+      isDone = true
+    }
+    promise.then(done, done)
+    for (let tick = 1; !isDone; tick++) {
+      if (tick % 50 === 0) this.clock.advance(6000)
+      if (tick > 1000) throw new Error('It takes for ever')
+      await nextTask()
+    }
+    return promise
+  }
+
   /** Stops without a word: nobody is told, and nothing is written any more. */
   kill(): void {
     this.#isKilled = true

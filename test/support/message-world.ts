@@ -208,7 +208,7 @@ export class MessageWorld {
       isSequencer,
       nextClientId,
     })
-    await process.open()
+    await process.inTime(process.open())
     device.process = process
   }
 
@@ -217,7 +217,7 @@ export class MessageWorld {
     if (!process || !(await this.#canEnd(process))) return
     device.process = undefined
     device.nowMs = process.clock.now()
-    await process.close()
+    await process.inTime(process.close())
   }
 
   async #kill(device: Device): Promise<void> {
@@ -376,7 +376,7 @@ export class MessageWorld {
   async #checkQuiet(): Promise<void> {
     for (const process of this.#processes) {
       const { mirror, conversation } = process
-      await mirror.checkAll()
+      mirror.checkAll(await process.inTime(conversation.getMessages(1000)), process.isComplete)
       this.ledger.checkKept(process.name, mirror.messages)
       if (!process.isComplete) continue
       const unread = mirror.messages.filter(one => isOthers(one, process) && !one.isRead)
