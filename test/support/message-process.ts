@@ -10,7 +10,7 @@ import { type MemoryNetwork, type MemoryStore, memoryPersistence } from '../../s
 import { nextTask } from '../../src/testing/task.ts'
 import { FakeClock } from './fake-clock.ts'
 import { MessageMirror } from './message-mirror.ts'
-import type { Operation, Stamp, Witness } from './reading-history.ts'
+import type { ReadingHistory, Stamp, Witness } from './reading-history.ts'
 
 export interface ProcessOptions {
   readonly network: MemoryNetwork
@@ -19,6 +19,8 @@ export interface ProcessOptions {
   readonly store: MemoryStore
   readonly nowMs: number
   readonly isSequencer: boolean
+  /** Of its user. */
+  readonly history: ReadingHistory
   /** Instead of Yjs' random ones: the same schedule is the same life. */
   nextClientId(): number
 }
@@ -40,12 +42,12 @@ export class Process implements Witness {
   #isClosed = false
   #logCount = 0
   #pageCount = 0
-  /** What its user did and is not in the document yet. */
-  #unwritten: Operation[] = []
-  #lastWrite: { stamp: Stamp; n: number } | undefined
+  readonly #history: ReadingHistory
+  #lastWrite: Stamp | undefined
 
   constructor(options: ProcessOptions) {
     const { network, name, identity, store, nowMs, isSequencer } = options
+    this.#history = options.history
     this.identity = identity
     this.isSequencer = isSequencer
     this.clock = new FakeClock(nowMs)
@@ -128,17 +130,11 @@ export class Process implements Witness {
     return this.#pageCount >= this.logCount && this.#doc('/o').store.pendingStructs === null
   }
 
-  /** Does something to the own horizon, at once; says whether that wrote anything. */
-  writes(change: () => Promise<unknown>): { whenDone: Promise<unknown>; hasWritten: boolean } {
+  /** Does something to the own horizon, at once; says where that was written, if it was already. */
+  writes(change: () => Promise<unknown>): { whenDone: Promise<unknown>; stamp: Stamp | undefined } {
     const before = this.#lastWrite
     const whenDone = change()
-    return { whenDone, hasWritten: this.#lastWrite !== before }
-  }
-
-  /** Call right after it was done; `hasWritten` as `writes` said. */
-  did(operation: Operation, hasWritten: boolean): void {
-    if (hasWritten) operation.stamp = this.#lastWrite?.stamp
-    else this.#unwritten.push(operation)
+    return { whenDone, stamp: this.#lastWrite === before ? undefined : this.#lastWrite }
   }
 
   /** Lets time pass here if something takes long that is done in bounded time. */
@@ -176,9 +172,7 @@ export class Process implements Witness {
 
   #onTransaction({ local, changed, doc, afterState }: Y.Transaction): void {
     if (!local || !changed.has(doc.getMap(ROOTS.horizons) as never)) return
-    const stamp = { client: doc.clientID, clock: afterState.get(doc.clientID) ?? 0 }
-    this.#lastWrite = { stamp, n: (this.#lastWrite?.n ?? 0) + 1 }
-    for (const operation of this.#unwritten) operation.stamp = stamp
-    this.#unwritten = []
+    this.#lastWrite = { client: doc.clientID, clock: afterState.get(doc.clientID) ?? 0 }
+    this.#history.wrote(this.#lastWrite, this)
   }
 }

@@ -206,6 +206,7 @@ export class MessageWorld {
       store,
       nowMs,
       isSequencer,
+      history: this.#histories.get(identity) as ReadingHistory,
       nextClientId,
     })
     await process.inTime(process.open())
@@ -310,9 +311,9 @@ export class MessageWorld {
   ): void {
     if (index === undefined) return
     const covered = this.#upTo(process, index)
-    const { whenDone, hasWritten } = process.writes(() => read(index))
+    const { whenDone, stamp } = process.writes(() => read(index))
     this.ledger.follow(process, whenDone)
-    process.did(this.#historyOf(process).add('advance', covered, process), hasWritten)
+    this.#historyOf(process).add('advance', covered, process, stamp)
   }
 
   #markUnread(process: Process, index: number | null, mark: () => Promise<unknown>): void {
@@ -327,12 +328,12 @@ export class MessageWorld {
     }
     const covered = index === null ? [] : this.#upTo(process, index)
     const history = this.#historyOf(process)
-    const { whenDone, hasWritten } = process.writes(mark)
+    const { whenDone, stamp } = process.writes(mark)
     this.ledger.follow(process, whenDone)
-    if (index !== null) process.did(history.add('advance', covered, process), hasWritten)
+    if (index !== null) history.add('advance', covered, process, stamp)
     // To nothing at all it also goes back where only own messages were read.
-    const isRewind = isBack || (index === null && hasWritten)
-    if (isRewind) process.did(history.add('rewind', covered, process), hasWritten)
+    const isRewind = isBack || (index === null && stamp !== undefined)
+    if (isRewind) history.add('rewind', covered, process, stamp)
   }
 
   /** What is read by who reads up to an index: pending messages only where it is sure that nothing is before them. */
