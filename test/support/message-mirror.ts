@@ -90,7 +90,9 @@ export class MessageMirror {
   checkAll({ items, hasNextPage, hasPrevPage }: Paginator<Message>, isComplete: boolean): void {
     expect(this.#isLoaded, 'getMessages() has resolved').toBe(true)
     this.check()
-    expect(this.messages.map(valuesOf)).toEqual(items.map(valuesOf))
+    // What cannot be had now ends it: there may be others beyond that.
+    const expected = isComplete ? this.messages : this.messages.filter(one => items.includes(one))
+    expect(items.map(valuesOf)).toEqual(expected.map(valuesOf))
     for (const message of items) expect(this.#shown.has(message), 'one object each').toBe(true)
     if (isComplete) expect([hasNextPage, hasPrevPage]).toEqual([false, false])
   }

@@ -277,7 +277,7 @@ export class MessageWorld {
     const whenSent = conversation.sendMessage(body, { by: {} })
     const [message, ...others] = mirror.messages.filter(one => !before.has(one))
     expect([message?.body, others], 'there at once').toEqual([body, []])
-    this.ledger.send(message as Message, [...before])
+    this.ledger.send(message as Message)
     this.ledger.follow(process, whenSent, index => {
       expect(index, 'what sendMessage() resolves to').toBe((message as Message).index)
     })
