@@ -222,7 +222,10 @@ export class ConversationMessages {
       const isComing = outboxSession.status === 'connecting' || outboxSession.status === 'connected'
       return this.#list.length > 0 || this.#wasSynced || !isComing
     }, this.#host.timings.fetchTimeoutMs)
-    if (this.#list.count > 0) await this.#pages.fill(this.#list.newestPage, this.#list.count - 1)
+    const { count, newestPage } = this.#list
+    if (count > 0) await this.#pages.fill(newestPage, count - 1)
+    // What it has though it is not known yet is there by then, as nobody is told of it.
+    else await this.#pages.open(newestPage)
   }
 
   /** Tells of the count of unread messages if it has changed. */

@@ -15,8 +15,6 @@ export class MessageLedger {
   readonly #bodies = new Map<string, string[]>()
   readonly #reactions = new Map<string, string[]>()
   readonly #removed = new Set<string>()
-  /** What was shown where a message was written. */
-  readonly #before = new Map<string, string[]>()
   readonly #indexOf = new Map<string, number>()
   readonly #sidAt = new Map<number, string>()
   /** By device and sid: the delivery state. */
@@ -28,13 +26,9 @@ export class MessageLedger {
     return this.#bodies.size
   }
 
-  send({ sid, body }: Message, before: readonly Message[]): void {
+  send({ sid, body }: Message): void {
     expect(this.#bodies.has(sid), 'a sid twice').toBe(false)
     this.#bodies.set(sid, [body as string])
-    this.#before.set(
-      sid,
-      before.map(one => one.sid),
-    )
   }
 
   edit(sid: string, body: string): void {
@@ -112,7 +106,7 @@ export class MessageLedger {
     this.#shown.set(device, now)
   }
 
-  /** All that was sent is there once and says what it should, in an order that nobody finds odd. */
+  /** All that was sent is there once and says what it should. */
   checkEnd(messages: readonly Message[], isSequenced: boolean): void {
     this.checkSettled()
     const kept = [...this.#bodies.keys()].filter(sid => !this.#removed.has(sid))
@@ -128,12 +122,5 @@ export class MessageLedger {
     const indices = messages.map(({ index }) => index)
     if (this.#removed.size === 0) expect(indices).toEqual(messages.map((_, i) => i))
     expect(indices).toEqual([...new Set(indices)].sort((a, b) => a - b))
-    const places = new Map(messages.map(({ sid, index }) => [sid, index]))
-    for (const [sid, before] of this.#before) {
-      for (const earlier of before) {
-        const [place, next] = [places.get(earlier), places.get(sid)]
-        if (place !== undefined && next !== undefined) expect(place).toBeLessThan(next)
-      }
-    }
   }
 }

@@ -10,7 +10,7 @@ import { type MemoryNetwork, type MemoryStore, memoryPersistence } from '../../s
 import { nextTask } from '../../src/testing/task.ts'
 import { FakeClock } from './fake-clock.ts'
 import { MessageMirror } from './message-mirror.ts'
-import type { Operation, Stamp, Witness } from './reading-history.ts'
+import type { ReadingHistory, Stamp, Witness } from './reading-history.ts'
 
 export interface ProcessOptions {
   readonly network: MemoryNetwork
@@ -19,6 +19,8 @@ export interface ProcessOptions {
   readonly store: MemoryStore
   readonly nowMs: number
   readonly isSequencer: boolean
+  /** Of its user. */
+  readonly history: ReadingHistory
   /** Instead of Yjs' random ones: the same schedule is the same life. */
   nextClientId(): number
 }
@@ -39,12 +41,13 @@ export class Process implements Witness {
   #isKilled = false
   #isClosed = false
   #logCount = 0
-  /** What its user did and is not in the document yet. */
-  #unwritten: Operation[] = []
-  #lastWrite: { stamp: Stamp; n: number } | undefined
+  #pageCount = 0
+  readonly #history: ReadingHistory
+  #lastWrite: Stamp | undefined
 
   constructor(options: ProcessOptions) {
     const { network, name, identity, store, nowMs, isSequencer } = options
+    this.#history = options.history
     this.identity = identity
     this.isSequencer = isSequencer
     this.clock = new FakeClock(nowMs)
@@ -122,20 +125,31 @@ export class Process implements Witness {
     const log = this.#docs.get(`${this.conversation.sid}/m/0`)?.getArray(PAGE_ROOTS.log)
     const indices = new Set(log?.toArray().map(entry => (entry as number[])[0]))
     // Of what waits for something else Yjs takes over the deletions only, so far.
-    return indices.size >= this.logCount && this.#doc('/o').store.pendingStructs === null
+    // Of a message that is changed the old version may go before the new one comes; it is shown meanwhile.
+    this.#pageCount = Math.max(this.#pageCount, indices.size)
+    return this.#pageCount >= this.logCount && this.#doc('/o').store.pendingStructs === null
   }
 
-  /** Does something to the own horizon, at once; says whether that wrote anything. */
-  writes(change: () => Promise<unknown>): { whenDone: Promise<unknown>; hasWritten: boolean } {
+  /** Does something to the own horizon, at once; says where that was written, if it was already. */
+  writes(change: () => Promise<unknown>): { whenDone: Promise<unknown>; stamp: Stamp | undefined } {
     const before = this.#lastWrite
     const whenDone = change()
-    return { whenDone, hasWritten: this.#lastWrite !== before }
+    return { whenDone, stamp: this.#lastWrite === before ? undefined : this.#lastWrite }
   }
 
-  /** Call right after it was done; `hasWritten` as `writes` said. */
-  did(operation: Operation, hasWritten: boolean): void {
-    if (hasWritten) operation.stamp = this.#lastWrite?.stamp
-    else this.#unwritten.push(operation)
+  /** Lets time pass here if something takes long that is done in bounded time. */
+  async inTime<T>(promise: Promise<T>): Promise<T> {
+    let isDone = false
+    const done = () => {
+      isDone = true
+    }
+    promise.then(done, done)
+    for (let tick = 1; !isDone; tick++) {
+      if (tick % 50 === 0) this.clock.advance(6000)
+      if (tick > 1000) throw new Error('It takes for ever')
+      await nextTask()
+    }
+    return promise
   }
 
   /** Stops without a word: nobody is told, and nothing is written any more. */
@@ -158,9 +172,7 @@ export class Process implements Witness {
 
   #onTransaction({ local, changed, doc, afterState }: Y.Transaction): void {
     if (!local || !changed.has(doc.getMap(ROOTS.horizons) as never)) return
-    const stamp = { client: doc.clientID, clock: afterState.get(doc.clientID) ?? 0 }
-    this.#lastWrite = { stamp, n: (this.#lastWrite?.n ?? 0) + 1 }
-    for (const operation of this.#unwritten) operation.stamp = stamp
-    this.#unwritten = []
+    this.#lastWrite = { client: doc.clientID, clock: afterState.get(doc.clientID) ?? 0 }
+    this.#history.wrote(this.#lastWrite, this)
   }
 }

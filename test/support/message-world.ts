@@ -206,9 +206,10 @@ export class MessageWorld {
       store,
       nowMs,
       isSequencer,
+      history: this.#histories.get(identity) as ReadingHistory,
       nextClientId,
     })
-    await process.open()
+    await process.inTime(process.open())
     device.process = process
   }
 
@@ -217,7 +218,7 @@ export class MessageWorld {
     if (!process || !(await this.#canEnd(process))) return
     device.process = undefined
     device.nowMs = process.clock.now()
-    await process.close()
+    await process.inTime(process.close())
   }
 
   async #kill(device: Device): Promise<void> {
@@ -276,7 +277,7 @@ export class MessageWorld {
     const whenSent = conversation.sendMessage(body, { by: {} })
     const [message, ...others] = mirror.messages.filter(one => !before.has(one))
     expect([message?.body, others], 'there at once').toEqual([body, []])
-    this.ledger.send(message as Message, [...before])
+    this.ledger.send(message as Message)
     this.ledger.follow(process, whenSent, index => {
       expect(index, 'what sendMessage() resolves to').toBe((message as Message).index)
     })
@@ -286,7 +287,9 @@ export class MessageWorld {
     const body = `e${++this.#names}`
     this.ledger.edit(message.sid, body)
     await this.#done(process, message.updateBody(body))
-    if (process.mirror.messages.includes(message)) expect(message.body).toBe(body)
+    // What is on its way to the log is shown as it was.
+    const isShown = process.isComplete && process.mirror.messages.includes(message)
+    if (isShown) expect(message.body, 'the own edit').toBe(body)
   }
 
   async #react(process: Process, message: Message): Promise<void> {
@@ -310,9 +313,9 @@ export class MessageWorld {
   ): void {
     if (index === undefined) return
     const covered = this.#upTo(process, index)
-    const { whenDone, hasWritten } = process.writes(() => read(index))
+    const { whenDone, stamp } = process.writes(() => read(index))
     this.ledger.follow(process, whenDone)
-    process.did(this.#historyOf(process).add('advance', covered, process), hasWritten)
+    this.#historyOf(process).add('advance', covered, process, stamp)
   }
 
   #markUnread(process: Process, index: number | null, mark: () => Promise<unknown>): void {
@@ -327,12 +330,12 @@ export class MessageWorld {
     }
     const covered = index === null ? [] : this.#upTo(process, index)
     const history = this.#historyOf(process)
-    const { whenDone, hasWritten } = process.writes(mark)
+    const { whenDone, stamp } = process.writes(mark)
     this.ledger.follow(process, whenDone)
-    if (index !== null) process.did(history.add('advance', covered, process), hasWritten)
+    if (index !== null) history.add('advance', covered, process, stamp)
     // To nothing at all it also goes back where only own messages were read.
-    const isRewind = isBack || (index === null && hasWritten)
-    if (isRewind) process.did(history.add('rewind', covered, process), hasWritten)
+    const isRewind = isBack || (index === null && stamp !== undefined)
+    if (isRewind) history.add('rewind', covered, process, stamp)
   }
 
   /** What is read by who reads up to an index: pending messages only where it is sure that nothing is before them. */
@@ -376,7 +379,7 @@ export class MessageWorld {
   async #checkQuiet(): Promise<void> {
     for (const process of this.#processes) {
       const { mirror, conversation } = process
-      await mirror.checkAll()
+      mirror.checkAll(await process.inTime(conversation.getMessages(1000)), process.isComplete)
       this.ledger.checkKept(process.name, mirror.messages)
       if (!process.isComplete) continue
       const unread = mirror.messages.filter(one => isOthers(one, process) && !one.isRead)

@@ -11,26 +11,42 @@ export interface Witness {
   has(stamp: Stamp): boolean
 }
 
-export interface Operation {
+interface Operation {
   readonly kind: 'advance' | 'rewind'
   /** What was read with it; or what stays read after it. */
   readonly messages: ReadonlySet<string>
   readonly seen: ReadonlySet<Operation>
   readonly process: object
-  /** Where it was written; undefined = not yet. */
-  stamp: Stamp | undefined
+  /** Where it was written; each write of a horizon has all in it that its device knows of. */
+  readonly stamps: Stamp[]
 }
 
 /** What one user read and marked as unread, in terms of messages that were shown, and of what was known then. */
 export class ReadingHistory {
   readonly #operations: Operation[] = []
 
-  add(kind: Operation['kind'], messages: Iterable<string>, by: Witness): Operation {
+  /** @param stamp where it was written; undefined = it is to be written later */
+  add(
+    kind: Operation['kind'],
+    messages: Iterable<string>,
+    by: Witness,
+    stamp: Stamp | undefined,
+  ): void {
     const { process } = by
     const seen = new Set(this.#knownTo(by))
-    const operation = { kind, messages: new Set(messages), seen, process, stamp: undefined }
+    const operation = {
+      kind,
+      messages: new Set(messages),
+      seen,
+      process,
+      stamps: stamp ? [stamp] : [],
+    }
     this.#operations.push(operation)
-    return operation
+  }
+
+  /** All that is known there was written. */
+  wrote(stamp: Stamp, by: Witness): void {
+    for (const { stamps } of this.#knownTo(by)) stamps.push(stamp)
   }
 
   /** Somebody read it, and everybody who went back before it was, later and knowingly, read it again. */
@@ -50,6 +66,6 @@ export class ReadingHistory {
   }
 
   #knownTo({ process, has }: Witness): Operation[] {
-    return this.#operations.filter(one => one.process === process || (one.stamp && has(one.stamp)))
+    return this.#operations.filter(one => one.process === process || one.stamps.some(has))
   }
 }
