@@ -223,7 +223,7 @@ export class ConversationMessages {
       return this.#list.length > 0 || this.#wasSynced || !isComing
     }, this.#host.timings.fetchTimeoutMs)
     const { count, newestPage } = this.#list
-    if (count > 0) await this.#pages.fill(newestPage, count - 1)
+    if (count > 0) await this.#pages.fill(pageOf(count - 1), count - 1)
     // What it has though it is not known yet is there by then, as nobody is told of it.
     else await this.#pages.open(newestPage)
   }
