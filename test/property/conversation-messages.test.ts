@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { MESSAGE_DEVICES, schedules } from '../support/message-commands.ts'
+import { MESSAGE_EXAMPLES } from '../support/message-examples.ts'
 import { live } from '../support/message-world.ts'
 import { runs } from '../support/runs.ts'
 
@@ -8,10 +9,13 @@ const somebody = fc.nat(MESSAGE_DEVICES.length - 1)
 
 describe('messages of devices that meet again', () => {
   it('are the same for all, have one final index each, and are unread exactly for who has not seen them', async () => {
-    await fc.assert(fc.asyncProperty(schedules(somebody), live), runs(100))
-  }, 600_000)
+    await fc.assert(fc.asyncProperty(schedules(somebody), live), {
+      ...runs(350),
+      examples: MESSAGE_EXAMPLES.map(example => [example]),
+    })
+  }, 7_200_000)
 
   it('stay pending without a sequencer, and are unread exactly for who has not seen them', async () => {
-    await fc.assert(fc.asyncProperty(schedules(fc.constant(null)), live), runs(50))
-  }, 600_000)
+    await fc.assert(fc.asyncProperty(schedules(fc.constant(null)), live), runs(150))
+  }, 7_200_000)
 })
