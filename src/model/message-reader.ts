@@ -1,3 +1,4 @@
+import { ConversationsError } from '../base/errors.ts'
 import { pageOf } from '../schema/messages/ids.ts'
 import type { MessageEntry } from '../schema/messages/message-entry.ts'
 import type { MessageList } from '../schema/messages/message-list.ts'
@@ -36,8 +37,10 @@ export class MessageReader {
     const newer = this.#skipRemoved(after, 1)
     return paginator(
       entries.map(this.#view),
-      older >= 0 && this.#list.length > 0 ? () => this.upTo(older, limit) : undefined,
-      newer < this.#list.length ? () => this.from(newer, limit) : undefined,
+      older >= 0 && this.#list.length > 0
+        ? () => some(this.upTo(older, limit), 'hasPrevPage')
+        : undefined,
+      newer < this.#list.length ? () => some(this.from(newer, limit), 'hasNextPage') : undefined,
     )
   }
 
@@ -65,4 +68,17 @@ export class MessageReader {
     if (index < this.#list.count) await this.#pages.fill(pageOf(index), index)
     return this.#list.at(index)
   }
+}
+
+/** Who goes on until there are no more would never end otherwise. */
+async function some(
+  page: Promise<Paginator<Message>>,
+  hasMore: 'hasPrevPage' | 'hasNextPage',
+): Promise<Paginator<Message>> {
+  const { items, [hasMore]: isCutOff } = await page
+  if (items.length > 0 || !isCutOff) return page
+  throw new ConversationsError(
+    'transport',
+    'These messages are not on this device, and cannot be had now; try again when it is connected',
+  )
 }

@@ -7,9 +7,9 @@ export interface Paginator<T> {
   readonly hasNextPage: boolean
   /** Whether there are older ones. */
   readonly hasPrevPage: boolean
-  /** @throws {ConversationsError} (rejects) `not-found` where there are none */
+  /** @throws {ConversationsError} (rejects) `not-found` where there are none, `transport` where they cannot be had now */
   nextPage(): Promise<Paginator<T>>
-  /** @throws {ConversationsError} (rejects) `not-found` where there are none */
+  /** @throws {ConversationsError} (rejects) as `nextPage` */
   prevPage(): Promise<Paginator<T>>
 }
 

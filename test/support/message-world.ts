@@ -395,11 +395,14 @@ export class MessageWorld {
       for (;;) {
         expect(page.items.length).toBeLessThanOrEqual(size)
         items.unshift(...page.items)
-        // Where nothing older can be had now, asking again does not help.
-        if (!page.hasPrevPage || page.items.length === 0) break
-        page = await page.prevPage()
+        if (!page.hasPrevPage) return items
+        const older = await page.prevPage().catch(error => {
+          // It is not here, and cannot be had now.
+          if (error.code !== 'transport') throw error
+        })
+        if (!older) return undefined
+        page = older
       }
-      return items
     }
     const before = mirror.messages
     let items: Message[] | undefined
