@@ -105,11 +105,12 @@ export class MessageEntry implements MessageOrigin, MessageState {
     this.isFinal = isFinal
   }
 
-  /** Applies commands to what lies in the log or outbox. */
-  show(commands: readonly GivenCommand[]): void {
+  /** Applies commands to what lies in the log or outbox; it may be known to be removed before that says so. */
+  show(commands: readonly GivenCommand[], isRemoved = false): void {
+    const { base } = this
     const state = commands.reduce<MessageState>(
       (message, { by, command }) => applyCommand(message, command, by),
-      this.base,
+      isRemoved && base.content ? { content: null, edits: base.edits } : base,
     )
     if (state === this.#state) return
     this.#remember()

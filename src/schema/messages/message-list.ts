@@ -1,6 +1,7 @@
+import type { Writer } from '../horizon.ts'
 import { type CommandsByMessage, commandsByMessage } from './commands.ts'
 import { type MessageId, messageKey, PAGE_SIZE, pageOf } from './ids.ts'
-import { isInLog, type LogState } from './log-state.ts'
+import { isInLog } from './log-state.ts'
 import {
   type GivenCommand,
   MessageEntry,
@@ -56,6 +57,7 @@ export class MessageList {
   /** So many at the beginning of `#pending` are in the log, and have not come here with it. */
   #onTheirWay = 0
   #commands: CommandsByMessage = new Map()
+  readonly #recorded = new Map<number, Writer>()
   readonly #removed = new Set<MessageEntry>()
   readonly #touched = new Set<MessageEntry>()
   #edge = 0
@@ -264,17 +266,14 @@ export class MessageList {
     const onTheirWay: MessageEntry[] = []
     for (const entry of this.#pending) {
       if (entry.isFinal || waiting.has(entry)) continue
-      if (!isComplete && this.#isInLog(entry, state)) onTheirWay.push(entry)
-      else this.#forget(entry)
+      // Only a sequencer takes it away: what says so, or the page, may be yet to come.
+      if (isComplete && isInLog(entry, state)) this.#forget(entry)
+      else onTheirWay.push(entry)
     }
     this.#pending = [...onTheirWay, ...waiting]
     this.#onTheirWay = onTheirWay.length
     this.#placePending(0)
     this.#takeCommands(commandsByMessage(outboxes))
-  }
-
-  #isInLog(entry: MessageEntry, state: LogState): boolean {
-    return isInLog(entry, state) || this.#isHidden(entry.key) || this.#outbox.isWaiting
   }
 
   get #isAnyHidden(): boolean {
@@ -335,10 +334,25 @@ export class MessageList {
       if (entry) this.#touched.add(entry)
     }
     this.#commands = next
+    this.#takeRecorded()
     // What the log has of them comes with it.
     const kept = new Set(this.#pending.slice(0, this.#onTheirWay))
     for (const entry of this.#touched) {
-      if (!kept.has(entry)) entry.show(next.get(entry.key) ?? NO_COMMANDS)
+      if (kept.has(entry)) continue
+      const isRemoved = entry.isFinal && this.#recorded.get(entry.index) === entry.writer
+      entry.show(next.get(entry.key) ?? NO_COMMANDS, isRemoved)
+    }
+  }
+
+  /** Messages that are said to be removed; their pages may be yet to say so. */
+  #takeRecorded(): void {
+    const removed = this.#outbox.removed()
+    if (removed.length === this.#recorded.size) return
+    for (const { index, writer } of removed) {
+      if (this.#recorded.has(index)) continue
+      this.#recorded.set(index, writer)
+      const entry = this.at(index)
+      if (entry) this.#touched.add(entry)
     }
   }
 
@@ -371,6 +385,7 @@ export class MessageList {
       const mask = entry.takeReasons()
       const isThere = entry.content !== null
       if (!isThere && entry.isFinal) this.#removed.add(entry)
+      else this.#removed.delete(entry)
       const wasThere = entry.isShown
       entry.isShown = isThere
       if (wasThere && !isThere) removed.push(entry)
