@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import * as Y from 'yjs'
 import { chat } from '../../support/chat.ts'
 
 /*
@@ -117,4 +118,25 @@ it('that a peer appears who gives final indices changes nothing of what was read
   expect((await alice.find('0')).readBy.map(({ identity }) => identity)).toEqual(['bob'])
   expect((await alice.find('late')).readBy).toEqual([])
   expect(await bob.conversation.setAllMessagesRead()).toBe(0)
+})
+
+it('a horizon that comes before the messages it is of does not cover what only stands in their place', async () => {
+  const { alice, bob, carol, network } = await chat({
+    alice: {},
+    bob: {},
+    carol: { sequencer: true },
+  })
+  await carol.send('0')
+  await network.settle()
+  alice.device.client.disconnect()
+  expect(await alice.send('late')).toBe(1)
+  for (let i = 1; i <= 5; i++) await carol.send(`${i}`)
+  await network.settle()
+  await bob.conversation.setAllMessagesRead()
+  const { sid } = alice.conversation
+  Y.applyUpdate(alice.device.doc(sid), Y.encodeStateAsUpdate(bob.device.doc(sid)))
+  const reader = await alice.conversation.getParticipantByIdentity('bob')
+  expect(reader?.lastReadMessageIndex).toBe(5)
+  expect((await alice.find('late')).readBy).toEqual([])
+  expect((await alice.find('0')).readBy).toEqual([reader])
 })
