@@ -93,7 +93,10 @@ export class Reading {
     const { list, me } = this.#options
     const { horizon, key } = me()
     if (index < (lastReadIndex(horizon) ?? -1)) return true
-    return list.pending.some(
+    // Some were read while they were pending, and others came in before them.
+    const isTailed = horizon.live.some(({ tail }) => tail)
+    const beyond = isTailed ? (list.view().since(index + 1) ?? []) : []
+    return [...beyond, ...list.pending].some(
       message => message.index > index && message.author !== key && isRead(horizon, message),
     )
   }
