@@ -89,7 +89,7 @@ export class ConversationMessages {
       identify: () => this.#identifySequencer(),
       openPage: number => this.#openForSequencer(number),
       flush: () => this.outboxSession.flush(),
-      isReady: () => this.#wasSynced,
+      isReady: () => this.#wasSynced && !this.#isServed,
       onError: cause => {
         const message = 'The sequencer cannot add messages to the log now'
         core.tell('error', [new ConversationsError('transport', message, { cause })])
@@ -132,12 +132,12 @@ export class ConversationMessages {
       this.#onNews()
     })
     outboxSession.on('status', () => this.#onNews())
+    if (isSequencer) this.#sequencer.enable()
     this.channels.start(outboxSession)
     if (outboxSession.isAlone) this.#onSynced()
     this.#followFrom(pageOf(Math.max(0, this.#list.count - 1)))
     this.#followEdge()
-    if (isSequencer) this.#runSequencer()
-    else if (outboxSession.isLocal) this.#electSequencer()
+    if (!isSequencer && outboxSession.isLocal) this.#electSequencer()
   }
 
   async close(): Promise<void> {
@@ -290,8 +290,17 @@ export class ConversationMessages {
   }
 
   #onSynced(): void {
-    if (!this.#wasSynced) this.#syncedPage = this.#list.newestPage
+    if (this.#wasSynced) return
     this.#wasSynced = true
+    this.#syncedPage = this.#list.newestPage
+    if (!this.#sequencer.isEnabled || !this.#isServed) return
+    this.#sequencer.disable()
+    const message = 'A server sequences this conversation; a peer must not do it too'
+    this.#core.tell('error', [new ConversationsError('unsupported', message)])
+  }
+
+  get #isServed(): boolean {
+    return this.#outbox.sequencedBy === ''
   }
 
   #until(isSo: () => boolean, timeoutMs: number): Promise<boolean> {
@@ -399,20 +408,14 @@ export class ConversationMessages {
     })
   }
 
-  #runSequencer(): void {
-    if (this.#outbox.sequencedBy === '') {
-      const message = 'A server sequences this conversation; a peer must not do it too'
-      this.#core.tell('error', [new ConversationsError('unsupported', message)])
-    } else this.#sequencer.enable()
-  }
-
   /** Of tabs that reach nobody but each other, the one that holds a lock. */
   #electSequencer(): void {
     const { signal } = this.#end
     const hold = async () => {
       // The one before may have stored what it had no time to tell.
       await Promise.all([this.outboxSession.refresh(), this.#pages.refresh()])
-      if (this.#isOwnLog) this.#sequencer.enable()
+      if (!this.#isOwnLog) return
+      this.#sequencer.enable()
       if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve))
     }
     const name = `y-conversations/sequencer/${this.#conversation.sid}`
