@@ -9,7 +9,7 @@ import { outboxName, PAGE_SIZE, pageOf } from '../schema/messages/ids.ts'
 import type { MediaRecord } from '../schema/messages/media-record.ts'
 import type { MessageEntry } from '../schema/messages/message-entry.ts'
 import { type MessageChanges, MessageList } from '../schema/messages/message-list.ts'
-import { OutboxDocument, type SequencerIdentity } from '../schema/messages/outbox-document.ts'
+import { OutboxDocument } from '../schema/messages/outbox-document.ts'
 import type { MessageCommand } from '../schema/messages/outbox-entry.ts'
 import { isRead } from '../schema/messages/reading.ts'
 import { removedMessages } from '../schema/messages/unread.ts'
@@ -18,7 +18,6 @@ import { Channels } from './channels.ts'
 import type { Conversation } from './conversation.ts'
 import type { ConversationCore } from './conversation-core.ts'
 import type { Host } from './host.ts'
-import { LocalSequencer } from './local-sequencer.ts'
 import { readMediaInput } from './media-input.ts'
 import { Message } from './message.ts'
 import type { MessageDraft } from './message-builder.ts'
@@ -26,6 +25,7 @@ import { MessagePages } from './message-pages.ts'
 import { MessageReader } from './message-reader.ts'
 import type { Participant } from './participant.ts'
 import { Reading } from './reading.ts'
+import { Sequencing } from './sequencing.ts'
 
 /** Who was away for more pages than this hears of those on the newest only. */
 const MAX_CATCH_UP = 10
@@ -36,7 +36,7 @@ export interface LastMessage {
   readonly dateCreated: Date
 }
 
-/** What happens in the distributed commands: which kind, and what it says. */
+/** What is to be done to a message. */
 type Change =
   | Pick<Extract<MessageCommand, { kind: 'body' }>, 'kind' | 'body'>
   | Pick<Extract<MessageCommand, { kind: 'attributes' }>, 'kind' | 'changes'>
@@ -54,13 +54,10 @@ export class ConversationMessages {
   readonly #outbox: OutboxDocument
   readonly #list: MessageList
   readonly #pages: MessagePages
-  readonly #sequencer: LocalSequencer
+  readonly #sequencing: Sequencing
   readonly #followers = new Set<() => void>()
   readonly #end = new AbortController()
   #lastMessage: LastMessage | undefined
-  #wasSynced = false
-  /** The newest page when everything that others had was here: on later ones is only what this device added. */
-  #syncedPage = 0
   /** How long the log was when its sequencer did not answer. */
   #silentAt = -1
 
@@ -84,16 +81,16 @@ export class ConversationMessages {
       },
       onCounted: () => this.tellReading(),
     })
-    this.#sequencer = new LocalSequencer({
+    this.#sequencing = new Sequencing({
+      sid: conversation.sid,
+      session: this.outboxSession,
       outbox: this.#outbox,
-      identify: () => this.#identifySequencer(),
-      openPage: number => this.#openForSequencer(number),
-      flush: () => this.outboxSession.flush(),
-      isReady: () => this.#wasSynced && !this.#isServed,
-      onError: cause => {
-        const message = 'The sequencer cannot add messages to the log now'
-        core.tell('error', [new ConversationsError('transport', message, { cause })])
-      },
+      list: this.#list,
+      pages: this.#pages,
+      owner: core.me.key,
+      isCreator: () => core.state.createdBy === host.identity,
+      onError: error => core.tell('error', [error]),
+      signal: this.#end.signal,
     })
   }
 
@@ -127,22 +124,18 @@ export class ConversationMessages {
     const { outboxSession } = this
     this.reading.count()
     this.#readLast()
-    outboxSession.on('synced', isSynced => {
-      if (isSynced) this.#onSynced()
-      this.#onNews()
-    })
+    outboxSession.on('synced', () => this.#onNews())
     outboxSession.on('status', () => this.#onNews())
-    if (isSequencer) this.#sequencer.enable()
+    if (isSequencer) this.#sequencing.name()
     this.channels.start(outboxSession)
-    if (outboxSession.isAlone) this.#onSynced()
-    this.#followFrom(pageOf(Math.max(0, this.#list.count - 1)))
+    this.#pages.startAt(pageOf(Math.max(0, this.#list.count - 1)))
     this.#followEdge()
-    if (!isSequencer && outboxSession.isLocal) this.#electSequencer()
+    this.#sequencing.start()
+    this.#onNews()
   }
 
   async close(): Promise<void> {
     this.#end.abort()
-    this.#sequencer.disable()
     this.#pages.close()
     this.#onNews()
     await this.channels.close()
@@ -220,7 +213,7 @@ export class ConversationMessages {
     const { outboxSession } = this
     await this.#until(() => {
       const isComing = outboxSession.status === 'connecting' || outboxSession.status === 'connected'
-      return this.#list.length > 0 || this.#wasSynced || !isComing
+      return this.#list.length > 0 || this.#sequencing.wasSynced || !isComing
     }, this.#host.timings.fetchTimeoutMs)
     const { count, newestPage } = this.#list
     if (count > 0) await this.#pages.fill(pageOf(count - 1), count - 1)
@@ -283,24 +276,10 @@ export class ConversationMessages {
 
   #isSequencerNear(): boolean {
     if (this.#end.signal.aborted || this.#silentAt === this.#list.count) return false
-    if (this.#sequencer.isEnabled) return this.#wasSynced
+    if (this.#sequencing.isEnabled) return this.#sequencing.wasSynced
     const { status, isSynced } = this.outboxSession
     if (status === 'connecting') return true
     return status === 'connected' && (!isSynced || this.#outbox.sequencedBy !== undefined)
-  }
-
-  #onSynced(): void {
-    if (this.#wasSynced) return
-    this.#wasSynced = true
-    this.#syncedPage = this.#list.newestPage
-    if (!this.#sequencer.isEnabled || !this.#isServed) return
-    this.#sequencer.disable()
-    const message = 'A server sequences this conversation; a peer must not do it too'
-    this.#core.tell('error', [new ConversationsError('unsupported', message)])
-  }
-
-  get #isServed(): boolean {
-    return this.#outbox.sequencedBy === ''
   }
 
   #until(isSo: () => boolean, timeoutMs: number): Promise<boolean> {
@@ -313,7 +292,7 @@ export class ConversationMessages {
 
   #onNews(): void {
     for (const follower of [...this.#followers]) follower()
-    this.#sequencer.wake()
+    this.#sequencing.wake()
   }
 
   #take(changes: MessageChanges): void {
@@ -360,77 +339,16 @@ export class ConversationMessages {
     return Object.freeze({ index, dateCreated: new Date(time) })
   }
 
-  #followFrom(page: number): void {
-    this.#pages.startAt(page)
-  }
-
   /** Opens the pages on which messages come, and lets older ones go. */
   #followEdge(): void {
     const { edge, end, newestPage } = this.#list
     const isEmpty = end === edge * PAGE_SIZE && !this.#list.at(end - 1)
     const isFar = newestPage - edge > MAX_CATCH_UP
     if (newestPage > edge && (isEmpty || isFar)) {
-      this.#followFrom(pageOf(Math.max(0, this.#list.count - 1)))
+      this.#pages.startAt(pageOf(Math.max(0, this.#list.count - 1)))
     } else if (pageOf(end) > edge + 1) this.#list.startAt(pageOf(end) - 1)
     for (let page = this.#list.edge; page <= newestPage; page++) {
       if (!this.#pages.has(page)) void this.#pages.open(page)
     }
-  }
-
-  async #identifySequencer(): Promise<SequencerIdentity> {
-    const leased = await this.outboxSession.leaseWriter('sequencer')
-    return {
-      owner: this.#core.me.key,
-      // It may be another one after the page was hidden.
-      get writer() {
-        return leased.clientID
-      },
-    }
-  }
-
-  async #openForSequencer(number: number) {
-    const { document, session, wasSynced } = await this.#pages.open(number)
-    const isOthers = number <= this.#syncedPage && !session.isAlone
-    if (isOthers && !wasSynced) await this.#whenSynced(session)
-    return { page: document, flush: () => session.flush() }
-  }
-
-  /** What others have of a page must be here before anything is added to it. */
-  async #whenSynced(session: Session): Promise<void> {
-    if (session.isSynced) return
-    const { signal } = this.#end
-    await new Promise<void>((resolve, reject) => {
-      const onEnd = () => reject(new ConversationsError('closed', 'The conversation was closed'))
-      session.on('synced', isSynced => {
-        if (isSynced) resolve()
-      })
-      signal.addEventListener('abort', onEnd, { once: true })
-    })
-  }
-
-  /** Of tabs that reach nobody but each other, the one that holds a lock. */
-  #electSequencer(): void {
-    const { signal } = this.#end
-    const hold = async () => {
-      // The one before may have stored what it had no time to tell.
-      await Promise.all([this.outboxSession.refresh(), this.#pages.refresh()])
-      if (!this.#isOwnLog) return
-      this.#sequencer.enable()
-      if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve))
-    }
-    const name = `y-conversations/sequencer/${this.#conversation.sid}`
-    Promise.resolve()
-      .then(() => navigator.locks.request(name, { signal }, hold))
-      // Without locks nobody is elected, and messages stay pending.
-      .catch(() => {})
-  }
-
-  /** Whether the log is, or will be, one that this user's tabs made: they have all of it. */
-  get #isOwnLog(): boolean {
-    const { sequencedBy } = this.#outbox
-    const { state, me } = this.#core
-    return sequencedBy === undefined
-      ? state.createdBy === this.#host.identity
-      : sequencedBy === me.key
   }
 }

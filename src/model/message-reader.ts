@@ -56,7 +56,12 @@ export class MessageReader {
     let index = from
     while (entries.length < limit && index >= 0 && index < this.#list.length) {
       const entry = this.#list.at(index) ?? (await this.#fetch(index))
-      if (!entry) break
+      if (!entry) {
+        const beyond = this.#list.beyondGap(index, step)
+        if (beyond === undefined) break
+        index = beyond
+        continue
+      }
       // Removed ones have an index still.
       if (entry.content) entries.push(entry)
       index += step

@@ -146,4 +146,27 @@ export const MESSAGE_EXAMPLES: Schedule[] = [
       { kind: 'pages', device: 0, size: 1 },
     ],
   },
+  // Somebody has pending messages, and not all of the log.
+  {
+    seed: 1878912950,
+    size: 4,
+    sequencer: 0,
+    commands: [
+      { kind: 'crash', device: 3 },
+      { kind: 'send', device: 0 },
+      { kind: 'settle' },
+      { kind: 'send', device: 1 },
+      { kind: 'deliver', ticks: 1 },
+      { kind: 'read', device: 0, pick: 0 },
+      { kind: 'deliver', ticks: 7 },
+      { kind: 'crash', device: 3 },
+      { kind: 'partition', groups: [1, 1, 1, 0, 0] },
+      { kind: 'edit', device: 0, pick: 0 },
+      { kind: 'deliver', ticks: 1 },
+      { kind: 'deliver', ticks: 1 },
+      { kind: 'read', device: 0, pick: 0 },
+      { kind: 'deliver', ticks: 1 },
+      { kind: 'send', device: 0 },
+    ],
+  },
 ]

@@ -138,6 +138,13 @@ export class MessageList {
     return entry?.index === index ? entry : undefined
   }
 
+  /** Where it goes on, in a direction, if an index is one of those between log and pending messages that have not come here. */
+  beyondGap(index: number, step: 1 | -1): number | undefined {
+    const first = this.end + this.#onTheirWay
+    if (index < first || index >= this.#firstWaiting) return undefined
+    return step > 0 ? this.#firstWaiting : first - 1
+  }
+
   find(id: MessageId): MessageEntry | undefined {
     return this.#byKey.get(messageKey(id))
   }

@@ -159,4 +159,20 @@ describe('a peer that gives final indices', () => {
       client.openConversation('other', { sequencer: 'yes' as unknown as boolean }),
     ).rejects.toMatchObject({ code: 'invalid-argument' })
   })
+
+  it('leaves two client ids in the outboxes, however many sessions it has', async () => {
+    const { alice, network } = await chat({ alice: { sequencer: true } })
+    for (let session = 0; session < 10; session++) {
+      const sending = alice.send(`${session}`)
+      await network.settle()
+      expect(await sending).toBe(session)
+      await alice.device.close()
+      await alice.open()
+      await network.settle()
+    }
+    const doc = alice.device.doc(`${alice.conversation.sid}/o`)
+    expect(doc.store.clients.size).toBe(2)
+    const structs = [...doc.store.clients.values()].reduce((sum, list) => sum + list.length, 0)
+    expect(structs).toBeLessThanOrEqual(6)
+  })
 })
