@@ -21,6 +21,7 @@ import { isObject, type JSONValue } from '../base/json.ts'
 import { keepPromise } from '../base/keep-promise.ts'
 import type { ConversationDocument } from '../schema/conversation-document.ts'
 import { chatKey, nonChatKey } from '../schema/format.ts'
+import type { Reach } from '../schema/horizon.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
 import type { ParticipantBinding } from '../schema/participant-record.ts'
 import type { ConnectionStatus } from '../sync/status.ts'
@@ -397,7 +398,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   }
 
   /**
-   * Moves the own read horizon to the last message, if there is one.
+   * Moves the own read horizon to the last message that is here, if there is one.
    *
    * @returns the count of unread messages
    * @throws {ConversationsError} (rejects) `not-a-participant`
@@ -406,7 +407,7 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
     this.#core.assertOpen()
     this.#core.requireMe()
     const { messages } = this.#core
-    if (messages.length > 0) await this.#advance(messages.length - 1)
+    if (messages.length > 0) await this.#advanceTo(messages.reading.reachOfAll())
     return this.unreadCount
   }
 
@@ -501,9 +502,13 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   }
 
   async #advance(index: number): Promise<void> {
+    this.#core.requireMe()
+    await this.#advanceTo(this.#core.messages.reading.reachUpTo(index))
+  }
+
+  async #advanceTo(reach: Reach): Promise<void> {
     const me = this.#core.requireMe()
     this.#core.assertWritable()
-    const reach = this.#core.messages.reading.reachUpTo(index)
     await this.#core.writeHorizon(this.#core.document.advanceHorizon(me, reach, this.#now()))
     await this.#core.messages.reading.whenCounted()
   }

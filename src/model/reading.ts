@@ -77,12 +77,22 @@ export class Reading {
    * an app may keep its messages elsewhere, and number them as it likes.
    */
   reachUpTo(index: number): Reach {
-    const { list, outbox, me } = this.#options
+    const { list } = this.#options
     if (list.length === 0) return { index }
     // A message on its way to the log is shown with an index that may be that of another one there.
     const isShownPending = list.at(index)?.isFinal === false
     const isInLog = index < list.count && !isShownPending
-    const reach = isInLog ? { index } : reachOf(list.view(), index)
+    return this.#withOthers(isInLog ? { index } : reachOf(list.view(), index))
+  }
+
+  /** How far somebody has read who has read everything that is here. */
+  reachOfAll(): Reach {
+    const { list } = this.#options
+    return this.#withOthers(reachOf(list.view(), list.length - 1))
+  }
+
+  #withOthers(reach: Reach): Reach {
+    const { list, outbox, me } = this.#options
     const page = list.page(pageOf(Math.max(0, reach.index)))
     const others = othersUpTo(reach.index, me().key, outbox.authors(), page)
     return others === undefined || reach.index < 0 ? reach : { ...reach, others }

@@ -122,12 +122,15 @@ export class Process implements Witness {
 
   /** Nothing is in the log that has not come here. */
   get isComplete(): boolean {
+    this.lookAtPage()
+    return this.#pageCount >= this.logCount && this.#doc('/o').store.pendingStructs === null
+  }
+
+  /** Of a message that is changed the old version may go before the new one comes; it is shown meanwhile. */
+  lookAtPage(): void {
     const log = this.#docs.get(`${this.conversation.sid}/m/0`)?.getArray(PAGE_ROOTS.log)
     const indices = new Set(log?.toArray().map(entry => (entry as number[])[0]))
-    // Of what waits for something else Yjs takes over the deletions only, so far.
-    // Of a message that is changed the old version may go before the new one comes; it is shown meanwhile.
     this.#pageCount = Math.max(this.#pageCount, indices.size)
-    return this.#pageCount >= this.logCount && this.#doc('/o').store.pendingStructs === null
   }
 
   /** Does something to the own horizon, at once; says where that was written, if it was already. */

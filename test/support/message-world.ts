@@ -114,13 +114,9 @@ export class MessageWorld {
     if (!isLoaded) return
     switch (command.kind) {
       case 'readAll':
-        // Of those that are still to come it would read what nobody has seen, as asked.
-        return this.#read(process, messages.at(-1)?.index, index => {
-          const { conversation, isComplete } = process
-          return isComplete
-            ? conversation.setAllMessagesRead()
-            : conversation.advanceLastReadMessageIndex(index)
-        })
+        return this.#read(process, messages.at(-1)?.index, () =>
+          process.conversation.setAllMessagesRead(),
+        )
       case 'unreadAll':
         return this.#markUnread(process, null, () => process.conversation.setAllMessagesUnread())
       case 'unread': {
@@ -156,6 +152,7 @@ export class MessageWorld {
     for (const { process } of this.#devices) {
       if (!process) continue
       process.mirror.check()
+      process.lookAtPage()
       expect(process.errors).toEqual([])
       this.ledger.look(process.mirror)
       this.#checkReading(process)
