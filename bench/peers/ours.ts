@@ -2,7 +2,7 @@ import { chatKey } from '../../src/schema/format.ts'
 import { outboxName, pageOf } from '../../src/schema/messages/ids.ts'
 import type { MessageEntry } from '../../src/schema/messages/message-entry.ts'
 import { MessageList } from '../../src/schema/messages/message-list.ts'
-import { countUnread, removedMessages } from '../../src/schema/messages/unread.ts'
+import { countUnread } from '../../src/schema/messages/unread.ts'
 import { ours as layout } from '../ours.ts'
 import { clientIdOf, identityOf, timeOf } from '../people.ts'
 import { type Chat, type Listed, type Message, READER, SHOWN } from './chat.ts'
@@ -55,7 +55,7 @@ export const ours: Library = {
           reader,
           authors: outbox.authors(),
           state,
-          removed: removedMessages(outbox.removed(), list.commands, state),
+          removed: list.removed,
           view: list.view(),
         })
         if (unread === undefined) throw new Error('pages are needed')

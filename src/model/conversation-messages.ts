@@ -12,7 +12,6 @@ import { type MessageChanges, MessageList } from '../schema/messages/message-lis
 import { OutboxDocument } from '../schema/messages/outbox-document.ts'
 import type { MessageCommand } from '../schema/messages/outbox-entry.ts'
 import { isRead } from '../schema/messages/reading.ts'
-import { removedMessages } from '../schema/messages/unread.ts'
 import type { Session } from '../sync/session.ts'
 import { Channels } from './channels.ts'
 import type { Conversation } from './conversation.ts'
@@ -104,10 +103,8 @@ export class ConversationMessages {
 
   /** How many messages there are; removed ones do not count. */
   get count(): number {
-    const { state } = this.#outbox
-    const removed = removedMessages(this.#outbox.removed(), this.#list.commands, state)
-    const pending = this.#list.pending.filter(({ content }) => content !== null)
-    return this.#list.count - removed.length + pending.length
+    const { count, removed, pending } = this.#list
+    return count - removed.length + pending.filter(({ content }) => content !== null).length
   }
 
   /** One more than the index of the last one. */
@@ -128,7 +125,7 @@ export class ConversationMessages {
     outboxSession.on('status', () => this.#onNews())
     if (isSequencer) this.#sequencing.name()
     this.channels.start(outboxSession)
-    this.#pages.startAt(pageOf(Math.max(0, this.#list.count - 1)))
+    this.#pages.startAt(this.#list.lastPage)
     this.#followEdge()
     this.#sequencing.start()
     this.#onNews()
@@ -173,29 +170,23 @@ export class ConversationMessages {
 
   async updateBody(entry: MessageEntry, body: string | null): Promise<void> {
     checkText(body ?? '', 'body', this.#host.limits.bodyLength)
-    const opening = this.#open(entry)
-    if (opening) await opening
-    if (entry.content?.body !== body) this.#command(entry, { kind: 'body', body })
-    await this.outboxSession.flush()
+    await this.#change(entry, () => {
+      return entry.content?.body === body ? undefined : { kind: 'body', body }
+    })
   }
 
   async updateAttributes(entry: MessageEntry, attributes: JSONValue): Promise<void> {
     const next = toJson(attributes, 'attributes', this.#host.limits.attributesBytes)
-    const opening = this.#open(entry)
-    if (opening) await opening
-    if (entry.content && !equalJson(next, entry.attributes)) {
+    await this.#change(entry, () => {
+      if (!entry.content || equalJson(next, entry.attributes)) return undefined
       const layers = messageLayers(entry.content, entry.edits)
       const changes = diffAttributes(layers, next, positionSuffix(this.#outbox.writer))
-      this.#command(entry, { kind: 'attributes', changes })
-    }
-    await this.outboxSession.flush()
+      return { kind: 'attributes', changes }
+    })
   }
 
-  async remove(entry: MessageEntry): Promise<void> {
-    const opening = this.#open(entry)
-    if (opening) await opening
-    this.#command(entry, { kind: 'remove' })
-    await this.outboxSession.flush()
+  remove(entry: MessageEntry): Promise<void> {
+    return this.#change(entry, () => ({ kind: 'remove' }))
   }
 
   authorOf({ author }: MessageEntry): Participant | undefined {
@@ -212,13 +203,13 @@ export class ConversationMessages {
   async whenReadable(): Promise<void> {
     const { outboxSession } = this
     await this.#until(() => {
-      const isComing = outboxSession.status === 'connecting' || outboxSession.status === 'connected'
-      return this.#list.length > 0 || this.#sequencing.wasSynced || !isComing
+      const { isOnline } = outboxSession
+      return this.#list.length > 0 || this.#sequencing.wasSynced || !isOnline
     }, this.#host.timings.fetchTimeoutMs)
-    const { count, newestPage } = this.#list
-    if (count > 0) await this.#pages.fill(pageOf(count - 1), count - 1)
+    const { count, lastPage } = this.#list
+    if (count > 0) await this.#pages.fill(lastPage, count - 1)
     // What it has though it is not known yet is there by then, as nobody is told of it.
-    else await this.#pages.open(newestPage)
+    else await this.#pages.open(lastPage)
   }
 
   /** Tells of the count of unread messages if it has changed. */
@@ -239,6 +230,15 @@ export class ConversationMessages {
     const entry = this.#list.find(id)
     if (!entry) throw new ConversationsError('closed', 'The conversation is closed')
     return entry
+  }
+
+  /** At once, where its page is open. */
+  async #change(entry: MessageEntry, changeNow: () => Change | undefined): Promise<void> {
+    const opening = this.#open(entry)
+    if (opening) await opening
+    const change = changeNow()
+    if (change) this.#command(entry, change)
+    await this.outboxSession.flush()
   }
 
   #command(entry: MessageEntry, change: Change): void {
@@ -341,11 +341,11 @@ export class ConversationMessages {
 
   /** Opens the pages on which messages come, and lets older ones go. */
   #followEdge(): void {
-    const { edge, end, newestPage } = this.#list
+    const { edge, end, lastPage, newestPage } = this.#list
     const isEmpty = end === edge * PAGE_SIZE && !this.#list.at(end - 1)
     const isFar = newestPage - edge > MAX_CATCH_UP
     if (newestPage > edge && (isEmpty || isFar)) {
-      this.#pages.startAt(pageOf(Math.max(0, this.#list.count - 1)))
+      this.#pages.startAt(lastPage)
     } else if (pageOf(end) > edge + 1) this.#list.startAt(pageOf(end) - 1)
     for (let page = this.#list.edge; page <= newestPage; page++) {
       if (!this.#pages.has(page)) void this.#pages.open(page)

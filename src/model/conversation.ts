@@ -502,7 +502,6 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   }
 
   async #advance(index: number): Promise<void> {
-    this.#core.requireMe()
     await this.#advanceTo(this.#core.messages.reading.reachUpTo(index))
   }
 

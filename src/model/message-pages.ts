@@ -70,7 +70,7 @@ export class MessagePages {
     const { session, document } = page
     const isHere = () => document.at(index) !== undefined
     await until(
-      () => isHere() || session.isSynced || !isOnline(session),
+      () => isHere() || session.isSynced || !session.isOnline,
       onNews => {
         const unfollow = document.follow(onNews)
         session.on('synced', onNews).on('status', onNews)
@@ -140,8 +140,4 @@ export class MessagePages {
       void session.destroy()
     }
   }
-}
-
-function isOnline({ status }: Session): boolean {
-  return status === 'connecting' || status === 'connected'
 }

@@ -4,13 +4,7 @@ import type { MessageEntry } from '../schema/messages/message-entry.ts'
 import type { MessageList } from '../schema/messages/message-list.ts'
 import type { OutboxDocument } from '../schema/messages/outbox-document.ts'
 import { fold, isRead, reachOf } from '../schema/messages/reading.ts'
-import {
-  countUnread,
-  isUnreadBy,
-  lowestEpoch,
-  othersUpTo,
-  removedMessages,
-} from '../schema/messages/unread.ts'
+import { countUnread, isUnreadBy, lowestEpoch, othersUpTo } from '../schema/messages/unread.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
 import type { MessagePages } from './message-pages.ts'
 
@@ -105,10 +99,10 @@ export class Reading {
     if (index < (lastReadIndex(horizon) ?? -1)) return true
     // Some were read while they were pending, and others came in before them.
     const isTailed = horizon.live.some(({ tail }) => tail)
-    const beyond = isTailed ? (list.view().since(index + 1) ?? []) : []
-    return [...beyond, ...list.pending].some(
-      message => message.index > index && message.author !== key && isRead(horizon, message),
-    )
+    const beyond = isTailed ? list.view().since(index + 1) : undefined
+    const isBeyond = (message: MessageEntry) =>
+      message.index > index && message.author !== key && isRead(horizon, message)
+    return Boolean(beyond?.some(isBeyond)) || list.pending.some(isBeyond)
   }
 
   /** Takes what was read while it was pending for read in the log. Call it when everybody was told. */
@@ -129,13 +123,12 @@ export class Reading {
     const { me, outbox, list } = this.#options
     const { horizon, key, isPresent } = me()
     if (!isPresent) return 0
-    const { state } = outbox
     return countUnread({
       horizon,
       reader: key,
       authors: outbox.authors(),
-      state,
-      removed: removedMessages(outbox.removed(), list.commands, state),
+      state: outbox.state,
+      removed: list.removed,
       view: list.view(),
     })
   }

@@ -87,6 +87,11 @@ export class Session extends Emitter<SessionEvents> {
     return this.#status
   }
 
+  /** Whether something may come from others. */
+  get isOnline(): boolean {
+    return this.#status === 'connecting' || this.#status === 'connected'
+  }
+
   get isSynced(): boolean {
     return this.#isSynced
   }

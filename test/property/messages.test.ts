@@ -20,7 +20,8 @@ import { OutboxDocument } from '../../src/schema/messages/outbox-document.ts'
 import { PageDocument } from '../../src/schema/messages/page-document.ts'
 import { fold, isRead, type LogView, reachOf } from '../../src/schema/messages/reading.ts'
 import { Sequencer } from '../../src/schema/messages/sequencer.ts'
-import { countUnread, othersUpTo, removedMessages } from '../../src/schema/messages/unread.ts'
+import { countUnread, othersUpTo } from '../../src/schema/messages/unread.ts'
+import { isReadAfter, type ReadingOperation } from '../support/reading-history.ts'
 import { runs } from '../support/runs.ts'
 
 /*
@@ -33,60 +34,22 @@ const PAGES = 20
 const DEVICES = 4
 const AUTHORS = ['alice', 'bob', 'alice', 'carol|x']
 
-interface Operation {
-  readonly id: number
-  readonly kind: 'advance' | 'rewind'
-  /** What was read with it; or what stays read after it. */
-  readonly messages: ReadonlySet<string>
-  readonly seen: ReadonlySet<number>
-}
-
-/** A device's copy of its user's horizon, and what of its history it has. */
+/** A device's copy of its user's horizon, and what of all that was done to it is in it. */
 interface Reader {
+  readonly user: string
   horizon: Horizon
-  readonly known: Set<number>
-  readonly history: ReadingHistory
+  readonly known: Set<ReadingOperation>
 }
 
-/** What one user did to their horizon, in terms of messages that they saw. */
-class ReadingHistory {
-  readonly #operations: Operation[] = []
-
-  advance(messages: string[], { known }: Reader): void {
-    this.#add('advance', messages, known)
-  }
-
-  rewind(messages: string[], { known }: Reader): void {
-    this.#add('rewind', messages, known)
-  }
-
-  /** Somebody read it, and everybody who went back before it was, later and knowingly, read it again. */
-  isRead(message: string, { known }: Reader): boolean {
-    const operations = this.#operations.filter(({ id }) => known.has(id))
-    const readings = operations.filter(
-      ({ kind, messages }) => kind === 'advance' && messages.has(message),
-    )
-    return (
-      readings.length > 0 &&
-      operations.every(
-        ({ kind, id, messages }) =>
-          kind === 'advance' || messages.has(message) || readings.some(({ seen }) => seen.has(id)),
-      )
-    )
-  }
-
-  #add(kind: Operation['kind'], messages: string[], known: Set<number>): void {
-    const id = this.#operations.length + 1
-    this.#operations.push({ id, kind, messages: new Set(messages), seen: new Set(known) })
-    known.add(id)
-  }
+function did(kind: ReadingOperation['kind'], messages: string[], { known }: Reader): void {
+  known.add({ kind, messages: new Set(messages), seen: new Set(known) })
 }
 
 /** Everybody's copy of everybody's horizon is not needed: two devices of one user exchange theirs. */
 function meetReaders(a: Reader, b: Reader): void {
-  if (a.history !== b.history) return
-  for (const id of b.known) a.known.add(id)
-  for (const id of a.known) b.known.add(id)
+  if (a.user !== b.user) return
+  for (const one of b.known) a.known.add(one)
+  for (const one of a.known) b.known.add(one)
   a.horizon = join(a.horizon, b.horizon)
   b.horizon = join(b.horizon, a.horizon)
 }
@@ -99,9 +62,9 @@ class Device {
 
   readonly reader: Reader
 
-  constructor(author: string, history: ReadingHistory) {
+  constructor(author: string) {
     this.author = author
-    this.reader = { horizon: UNREAD, known: new Set(), history }
+    this.reader = { user: author, horizon: UNREAD, known: new Set() }
     this.doc('o').on('update', (update: Uint8Array, _origin, _doc, { local }) => {
       if (local) this.#written.push(update)
     })
@@ -182,7 +145,7 @@ class Device {
     const place = pick % entries.length
     const { horizon } = this.reader
     const { reach, covered } = this.#reachOf(view, place)
-    this.reader.history.advance(covered, this.reader)
+    did('advance', covered, this.reader)
     this.reader.horizon = advance(horizon, reach, 1)
   }
 
@@ -213,7 +176,7 @@ class Device {
     // What is in the log and not here yet may have been read.
     if (!view.isComplete && place >= view.end) return
     const { reach, covered } = this.#reachOf(view, place)
-    this.reader.history.rewind(covered, this.reader)
+    did('rewind', covered, this.reader)
     this.reader.horizon = rewind(horizon, this.outbox.writer, reach, 1)
   }
 
@@ -492,10 +455,10 @@ function checkReading(device: Device): void {
   const view = device.logView()
   const { pending, isComplete } = view
   const log = logOf(view)
-  const { horizon, history } = device.reader
+  const { horizon, known: operations } = device.reader
   for (const entry of [...log, ...pending]) {
     const key = messageKey(entry)
-    const expected = history.isRead(key, device.reader)
+    const expected = isReadAfter([...operations], key)
     // Another device has read more of the log than has come here: what it has read may still be pending here.
     const isBehind = !entry.isFinal && horizon.live.some(({ index }) => index >= log.length)
     if (isBehind && expected) continue
@@ -517,7 +480,7 @@ function checkReading(device: Device): void {
     reader,
     authors: outbox.authors(),
     state: outbox.state,
-    removed: removedMessages(outbox.removed(), device.list.commands, outbox.state),
+    removed: device.list.removed,
   }
   const isRecorded = (index: number) => known.removed.some(one => one.index === index)
   expect(countUnread({ ...known, view })).toBe(unread.length)
@@ -532,10 +495,8 @@ function checkReading(device: Device): void {
 }
 
 async function live(actions: Action[]): Promise<void> {
-  const histories = new Map([...AUTHORS, 'server'].map(author => [author, new ReadingHistory()]))
-  const historyOf = (author: string) => histories.get(author) as ReadingHistory
-  const host = new Host('server', historyOf('server'))
-  const devices = [...AUTHORS.map(author => new Device(author, historyOf(author))), host]
+  const host = new Host('server')
+  const devices = [...AUTHORS.map(author => new Device(author)), host]
   const everybody = host.channels()
   const witness = new Witness()
   const mirrors = new Map<Device, Mirror>()

@@ -11,11 +11,31 @@ export interface Witness {
   has(stamp: Stamp): boolean
 }
 
-interface Operation {
+/** Something that a user did to their horizon, in terms of messages that they saw. */
+export interface ReadingOperation {
   readonly kind: 'advance' | 'rewind'
   /** What was read with it; or what stays read after it. */
   readonly messages: ReadonlySet<string>
-  readonly seen: ReadonlySet<Operation>
+  /** What was known when it was done. */
+  readonly seen: ReadonlySet<ReadingOperation>
+}
+
+/** Somebody read it, and everybody who went back before it was, later and knowingly, read it again. */
+export function isReadAfter(known: readonly ReadingOperation[], message: string): boolean {
+  const readings = known.filter(({ kind, messages }) => {
+    return kind === 'advance' && messages.has(message)
+  })
+  return (
+    readings.length > 0 &&
+    known.every(operation => {
+      const { kind, messages } = operation
+      const isRewind = kind === 'rewind' && !messages.has(message)
+      return !isRewind || readings.some(({ seen }) => seen.has(operation))
+    })
+  )
+}
+
+interface Operation extends ReadingOperation {
   readonly process: object
   /** Where it was written; each write of a horizon has all in it that its device knows of. */
   readonly stamps: Stamp[]
@@ -49,20 +69,8 @@ export class ReadingHistory {
     for (const { stamps } of this.#knownTo(by)) stamps.push(stamp)
   }
 
-  /** Somebody read it, and everybody who went back before it was, later and knowingly, read it again. */
   isRead(message: string, by: Witness): boolean {
-    const known = this.#knownTo(by)
-    const readings = known.filter(({ kind, messages }) => {
-      return kind === 'advance' && messages.has(message)
-    })
-    return (
-      readings.length > 0 &&
-      known.every(operation => {
-        const { kind, messages } = operation
-        const isRewind = kind === 'rewind' && !messages.has(message)
-        return !isRewind || readings.some(({ seen }) => seen.has(operation))
-      })
-    )
+    return isReadAfter(this.#knownTo(by), message)
   }
 
   #knownTo({ process, has }: Witness): Operation[] {

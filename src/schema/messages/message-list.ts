@@ -1,17 +1,18 @@
 import type { Writer } from '../horizon.ts'
 import { type CommandsByMessage, commandsByMessage } from './commands.ts'
 import { type MessageId, messageKey, PAGE_SIZE, pageOf } from './ids.ts'
-import { isInLog } from './log-state.ts'
+import { EMPTY_LOG, isInLog } from './log-state.ts'
 import {
   type GivenCommand,
   MessageEntry,
   type MessageOrigin,
   type MessageState,
 } from './message-entry.ts'
-import type { AppendedItem, Outbox, OutboxDocument } from './outbox-document.ts'
+import type { AppendedItem, OutboxDocument } from './outbox-document.ts'
 import type { PageDocument } from './page-document.ts'
 import type { LogView } from './reading.ts'
 import { type Pending, PendingQueue } from './sequence.ts'
+import { type Removed, removedMessages } from './unread.ts'
 
 /** What one transaction changed; complete before anybody is told. */
 export interface MessageChanges {
@@ -31,8 +32,9 @@ interface OpenPage {
   /** Of the others, which are not shown because something before them is yet to come. */
   readonly hidden: Set<string>
   readonly stop: () => void
-  /** Whether it has to be read: it has changed, or what comes before it. */
+  /** Nothing has changed in the document since `entries` and `hidden` were made of it. */
   isRead: boolean
+  /** Everything before it is here. */
   isReachable: boolean
 }
 
@@ -52,7 +54,7 @@ export class MessageList {
   readonly #byKey = new Map<string, MessageEntry>()
   /** Messages that somebody may still hold, of pages that were closed. */
   readonly #closed = new Map<string, WeakRef<MessageEntry>>()
-  #queue: PendingQueue
+  #queue = new PendingQueue([], EMPTY_LOG)
   #pending: MessageEntry[] = []
   /** So many at the beginning of `#pending` are in the log, and have not come here with it. */
   #onTheirWay = 0
@@ -72,9 +74,7 @@ export class MessageList {
     this.#hasWaited = outbox.isWaiting
     this.#onChanges = onChanges
     this.#pageSize = pageSize
-    const outboxes = outbox.outboxes()
-    this.#queue = new PendingQueue(outboxes, outbox.state)
-    this.#rebuild(outboxes)
+    this.#rebuild()
     this.#takeChanges(false)
     this.#stop = outbox.follow(appended => this.#update(appended))
   }
@@ -101,15 +101,21 @@ export class MessageList {
     return Math.max(this.#outbox.state.count, this.end)
   }
 
-  /** What is to be done to messages and not in the log yet. */
-  get commands(): CommandsByMessage {
-    return this.#commands
+  /** Of the log those that were removed, or are to be. */
+  get removed(): Removed[] {
+    const { state } = this.#outbox
+    return removedMessages(this.#outbox.removed(), this.#commands, state)
   }
 
   /** How many messages there are, pending and removed ones included. */
   get length(): number {
     const last = this.#pending.at(-1)
     return last ? last.index + 1 : this.count
+  }
+
+  /** The page of the last message in the log, or the first one. */
+  get lastPage(): number {
+    return pageOf(Math.max(0, this.count - 1), this.#pageSize)
   }
 
   /** The page that is to hold the next message. */
@@ -168,8 +174,8 @@ export class MessageList {
       isReachable: false,
     }
     this.#pages.set(number, page)
-    this.#rebuild(this.#outbox.outboxes())
-    this.#tell(this.#takeChanges(isNew), false)
+    this.#rebuild()
+    this.#onChanges(this.#takeChanges(isNew))
   }
 
   /** Messages of a page that is closed keep what they say. */
@@ -236,8 +242,8 @@ export class MessageList {
     this.#hasWaited = this.#outbox.isWaiting
     // What comes then may be what the rest has waited for.
     const isAddedOnly = appended !== undefined && !hasWaited && this.#append(appended)
-    if (!isAddedOnly) this.#rebuild(this.#outbox.outboxes())
-    this.#tell(this.#takeChanges(true), isAddedOnly)
+    if (!isAddedOnly) this.#rebuild()
+    this.#onChanges(this.#takeChanges(true, isAddedOnly))
   }
 
   /** As `#rebuild`, if nothing happened but that messages were written: there may be very many already. */
@@ -260,8 +266,9 @@ export class MessageList {
     return true
   }
 
-  #rebuild(outboxes: readonly Outbox[]): void {
+  #rebuild(): void {
     const { state } = this.#outbox
+    const outboxes = this.#outbox.outboxes()
     this.#readPages()
     this.#queue = new PendingQueue(outboxes, state)
     const isComplete = this.#isComplete
@@ -384,7 +391,7 @@ export class MessageList {
     this.#touched.add(entry)
   }
 
-  #takeChanges(isNew: boolean): Omit<MessageChanges, 'isAddedOnly'> {
+  #takeChanges(isNew: boolean, isAddedOnly = false): MessageChanges {
     const added: MessageEntry[] = []
     const updated: [MessageEntry, number][] = []
     const removed: MessageEntry[] = []
@@ -401,15 +408,11 @@ export class MessageList {
     }
     this.#touched.clear()
     added.sort((a, b) => a.index - b.index)
-    return { added, updated, removed }
+    return { added, updated, removed, isAddedOnly }
   }
 
   /** Old pages are looked at by those who ask for them. */
   #isNew({ index, isFinal }: MessageEntry): boolean {
     return !isFinal || pageOf(index, this.#pageSize) >= this.#edge
-  }
-
-  #tell(changes: Omit<MessageChanges, 'isAddedOnly'>, isAddedOnly: boolean): void {
-    this.#onChanges({ ...changes, isAddedOnly })
   }
 }

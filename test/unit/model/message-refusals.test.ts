@@ -1,48 +1,19 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import * as Y from 'yjs'
-import { ConversationsError } from '../../../src/base/errors.ts'
 import type { Conversation } from '../../../src/model/conversation.ts'
 import type { Message } from '../../../src/model/message.ts'
-import { chat, heard, type Person } from '../../support/chat.ts'
+import type { Person } from '../../support/chat.ts'
+import { bystander } from '../../support/refusal.ts'
 
 let alice: Person
 let conversation: Conversation
 let message: Message
 let log: string[]
 
-beforeEach(async () => {
-  const world = await chat({ alice: {} })
-  alice = world.alice
-  conversation = alice.conversation
-  await conversation.sendMessage('there', { a: 1 })
-  message = await alice.find('there')
-  log = heard(alice)
+const prepared = bystander()
+const { refused } = prepared
+beforeEach(() => {
+  ;({ alice, conversation, message, log } = prepared)
 })
-
-const written = () =>
-  [conversation.sid, `${conversation.sid}/o`].map(name => [
-    ...Y.encodeStateAsUpdate(alice.device.doc(name)),
-  ])
-
-/** The call rejects, never throws, and nothing at all has changed. */
-async function refused(call: () => unknown): Promise<ConversationsError> {
-  const before = written()
-  let result: unknown
-  expect(() => {
-    result = call()
-  }, 'a synchronous throw').not.toThrow()
-  const error = await Promise.resolve(result).then(
-    value => {
-      throw new Error(`not refused, but ${String(value)}`)
-    },
-    (reason: unknown) => reason,
-  )
-  expect(error).toBeInstanceOf(ConversationsError)
-  expect(written()).toEqual(before)
-  expect(log).toEqual([])
-  expect(await alice.bodies()).toEqual(['there'])
-  return error as ConversationsError
-}
 
 describe('who is no participant', () => {
   beforeEach(async () => {

@@ -4,6 +4,7 @@ import { IndexeddbPersistence } from 'y-indexeddb'
 import * as Y from 'yjs'
 import { clearIndexeddb, indexeddb } from '../../../src/sync/indexeddb.ts'
 import {
+  abortCommits,
   addRows,
   freshName,
   loadTab,
@@ -19,25 +20,6 @@ import {
 } from './indexeddb-support.ts'
 
 const reasons = ({ errors }: Tab) => errors.map(({ reason }) => reason)
-
-/** Makes every transaction that writes fail at its commit, which is when a browser finds the disk full. */
-function abortCommits(errorName: string): () => void {
-  const { commit } = IDBTransaction.prototype
-  IDBTransaction.prototype.commit = function (this: IDBTransaction & Abortable) {
-    if (this.mode === 'readonly') commit.call(this)
-    else this._abort(errorName)
-  }
-  const restore = () => {
-    IDBTransaction.prototype.commit = commit
-  }
-  onTestFinished(restore)
-  return restore
-}
-
-/** Of fake-indexeddb. */
-interface Abortable {
-  _abort(errorName: string): void
-}
 
 function failOpening(error: () => unknown): () => void {
   const spy = vi.spyOn(indexedDB, 'open').mockImplementation(() => {

@@ -120,3 +120,22 @@ export function testClock(): TestClock {
     },
   }
 }
+
+/** Makes every transaction that writes fail at its commit, which is when a browser finds the disk full. */
+export function abortCommits(errorName: string): () => void {
+  const { commit } = IDBTransaction.prototype
+  IDBTransaction.prototype.commit = function (this: IDBTransaction & Abortable) {
+    if (this.mode === 'readonly') commit.call(this)
+    else this._abort(errorName)
+  }
+  const restore = () => {
+    IDBTransaction.prototype.commit = commit
+  }
+  onTestFinished(restore)
+  return restore
+}
+
+/** Of fake-indexeddb. */
+interface Abortable {
+  _abort(errorName: string): void
+}

@@ -3,27 +3,9 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { clearIndexeddb } from '../../../../src/sync/indexeddb.ts'
 import { indexeddbMedia } from '../../../../src/sync/media/indexeddb-media.ts'
 import { freshContent, hashOf } from '../../../support/media.ts'
-import { freshName, openRaw, resultOf, testClock } from '../indexeddb-support.ts'
+import { abortCommits, freshName, openRaw, resultOf, testClock } from '../indexeddb-support.ts'
 
 const freshPrefix = () => `${freshName()}/`
-
-/** Makes every transaction that writes fail at its commit, which is when a browser finds the disk full. */
-function abortCommits(errorName: string): () => void {
-  const { commit } = IDBTransaction.prototype
-  IDBTransaction.prototype.commit = function (this: IDBTransaction & Abortable) {
-    this._abort(errorName)
-  }
-  const restore = () => {
-    IDBTransaction.prototype.commit = commit
-  }
-  onTestFinished(restore)
-  return restore
-}
-
-/** Of fake-indexeddb. */
-interface Abortable {
-  _abort(errorName: string): void
-}
 
 /** All connections that are opened from now on. */
 function spyOnConnections(): IDBDatabase[] {
