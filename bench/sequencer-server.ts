@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events'
 import * as encoding from 'lib0/encoding'
-import type { WebSocket } from 'ws'
 import { systemClock } from '../src/base/clock.ts'
 import { type DocumentLog, memoryLog } from '../src/server/index.ts'
 import { defaultLimits, defaultTimings } from '../src/server/options.ts'
 import { Rooms } from '../src/server/rooms.ts'
+import type { ServerSocket } from '../src/server/visitor.ts'
 
 /** After so many turns of the event loop without a write, nothing is under way. */
 const QUIET_TURNS = 6
@@ -23,6 +23,9 @@ export class BenchServer {
       },
       read: name => storage.read(name),
       snapshot: (name, state, upTo) => storage.snapshot(name, state, upTo),
+      claim: (name, key, owner) => storage.claim(name, key, owner),
+      erase: name => storage.erase(name),
+      names: prefix => storage.names(prefix),
       close: () => storage.close(),
     }
     this.#rooms = new Rooms({
@@ -36,7 +39,8 @@ export class BenchServer {
 
   connect(room: string): BenchClient {
     const client = new BenchClient()
-    this.#rooms.accept(client.socket as unknown as WebSocket, `/${room}`)
+    const visitor = { identity: undefined, address: '127.0.0.1', speaksExtension: false }
+    this.#rooms.accept(client.socket as unknown as ServerSocket, `/${room}`, visitor)
     return client
   }
 

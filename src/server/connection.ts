@@ -1,9 +1,9 @@
-import type { WebSocket } from 'ws'
 import type { AwarenessPeer } from './awareness-relay.ts'
 import { INTERNAL_ERROR, MALFORMED, Refusal } from './close-codes.ts'
 import type { ServerContext } from './options.ts'
 import { decodeMessage, type Message, noOpMessage } from './protocol.ts'
 import type { UpdateSender } from './shadow-document.ts'
+import type { ServerSocket, Visitor } from './visitor.ts'
 
 export interface ConnectionListener {
   /** May throw a `Refusal`, which closes the connection. */
@@ -14,7 +14,8 @@ export interface ConnectionListener {
 
 /** One client in one room. Reads nothing until `start()`. */
 export class Connection implements AwarenessPeer, UpdateSender {
-  readonly #socket: WebSocket
+  readonly visitor: Visitor
+  readonly #socket: ServerSocket
   readonly #context: ServerContext
   readonly #room: string
   #listener: ConnectionListener | undefined
@@ -25,7 +26,8 @@ export class Connection implements AwarenessPeer, UpdateSender {
   #isDeaf = false
   #isEnded = false
 
-  constructor(socket: WebSocket, context: ServerContext, room: string) {
+  constructor(socket: ServerSocket, context: ServerContext, room: string, visitor: Visitor) {
+    this.visitor = visitor
     this.#socket = socket
     this.#context = context
     this.#room = room

@@ -1,4 +1,3 @@
-import type { WebSocket } from 'ws'
 import { outboxName } from '../schema/messages/ids.ts'
 import { Refusal } from './close-codes.ts'
 import { Connection } from './connection.ts'
@@ -6,6 +5,7 @@ import type { ServerContext } from './options.ts'
 import { Room } from './room.ts'
 import { roomNameOf } from './room-name.ts'
 import { Sequencing } from './sequencing.ts'
+import type { ServerSocket, Visitor } from './visitor.ts'
 
 /** The rooms that are in memory: those with connections, with updates on their way to the log, or being sequenced. */
 export class Rooms {
@@ -29,10 +29,10 @@ export class Rooms {
     return count
   }
 
-  accept(socket: WebSocket, requestUrl: string): void {
+  accept(socket: ServerSocket, requestUrl: string, visitor: Visitor): void {
     try {
       const name = roomNameOf(requestUrl, this.#context.limits.maxRoomName)
-      this.open(name).join(new Connection(socket, this.#context, name))
+      this.open(name).join(new Connection(socket, this.#context, name, visitor))
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       // After the handshake, because y-websocket does not see why a handshake fails, and would try for ever.

@@ -70,7 +70,11 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
     if (closed) return refuseUpgrade(socket, '503 Service Unavailable')
     if (!isLocalRequest(request)) return refuseUpgrade(socket, '403 Forbidden')
     sockets.handleUpgrade(request, socket, head, webSocket =>
-      rooms.accept(webSocket, request.url ?? '/'),
+      rooms.accept(webSocket, request.url ?? '/', {
+        identity: undefined,
+        address: request.socket.remoteAddress ?? '',
+        speaksExtension: false,
+      }),
     )
   }
   http.on('upgrade', onUpgrade)

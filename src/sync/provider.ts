@@ -1,6 +1,7 @@
 import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import type { ConversationsError } from '../base/errors.ts'
+import type { Hello, RefusedWrite } from '../base/wire/extension.ts'
 
 /*
  * THE SEAM. A provider is a function that attaches itself to a document and calls back, so that nobody who
@@ -65,6 +66,18 @@ export interface TransportContext extends ProviderContext {
   onSynced(isSynced: boolean): void
   /** Writes what the model holds back for a moment (coalesced read horizons) into the document now. */
   flushWrites(): void
+  /**
+   * The other side has refused for good what this device wrote, and none of it counts there. The transport has
+   * stopped (`denied`) and goes on when `connect()` is called: after what was refused is out of the document.
+   */
+  onRefused?(refused: RefusedWrite): void
+  /**
+   * Whether the other side keeps everything that was written here, so that it survives this device. Call on every
+   * change, and only if it can be known.
+   */
+  onSaved?(isSaved: boolean): void
+  /** What the other side says of itself and of this connection, each time before anything else. */
+  onHello?(hello: Hello): void
 }
 
 /**

@@ -32,6 +32,8 @@ export class LevelLog implements DocumentLog {
   #seq: number
   #waiting: Write[] = []
   #commits = 0
+  /** Claims that are being written. */
+  readonly #claiming = new Map<string, Promise<string>>()
   #committing: Promise<void> | undefined
   #isClosed = false
 
@@ -62,13 +64,18 @@ export class LevelLog implements DocumentLog {
     await this.#open()
     const prefix = prefixOf(name)
     const updates: Uint8Array[] = []
+    const claims = new Map<string, string>()
     let upTo = 0
     // One iterator sees one moment, so a snapshot taken meanwhile cannot tear what is read.
     for await (const [key, value] of this.#db.iterator({ gte: prefix, lt: `${prefix}~` })) {
+      if (key.startsWith(claimKey(prefix, ''))) {
+        claims.set(decodeURIComponent(key.slice(claimKey(prefix, '').length)), decodeText(value))
+        continue
+      }
       updates.push(value)
       if (key !== snapshotKey(prefix)) upTo = Number.parseInt(key.slice(-SEQ_DIGITS), 16)
     }
-    return { updates, upTo }
+    return { updates, upTo, claims }
   }
 
   async snapshot(name: string, state: Uint8Array, upTo: number): Promise<void> {
@@ -80,6 +87,44 @@ export class LevelLog implements DocumentLog {
     const operations: Operation[] = folded.map(key => ({ type: 'del', key }))
     operations.push({ type: 'put', key: snapshotKey(prefix), value: state })
     await this.#write(operations)
+  }
+
+  async claim(name: string, key: string, owner: string): Promise<string> {
+    this.#checkOpen()
+    await this.#open()
+    const at = claimKey(prefixOf(name), key)
+    const pending = this.#claiming.get(at)
+    if (pending !== undefined) return pending
+    const claimed = this.#claim(at, owner).finally(() => this.#claiming.delete(at))
+    this.#claiming.set(at, claimed)
+    return claimed
+  }
+
+  async #claim(at: string, owner: string): Promise<string> {
+    const held = await this.#db.get(at)
+    if (held !== undefined) return decodeText(held)
+    await this.#write([{ type: 'put', key: at, value: encodeText(owner) }])
+    return owner
+  }
+
+  async erase(name: string): Promise<void> {
+    this.#checkOpen()
+    await this.#open()
+    const prefix = prefixOf(name)
+    const keys = await this.#db.keys({ gte: prefix, lt: `${prefix}~` }).all()
+    await this.#write(keys.map(key => ({ type: 'del', key })))
+  }
+
+  async *names(prefix: string): AsyncIterable<string> {
+    this.#checkOpen()
+    await this.#open()
+    let last: string | undefined
+    for await (const key of this.#db.keys({ gte: 'd/', lt: 'd0' })) {
+      const name = decodeURIComponent(key.slice(2, key.indexOf('/', 2)))
+      if (name === last) continue
+      last = name
+      if (name.startsWith(prefix)) yield name
+    }
   }
 
   async close(): Promise<void> {
@@ -135,17 +180,19 @@ export class LevelLog implements DocumentLog {
 }
 
 /*
- * Keys: `d/<name>/s` is a document's snapshot and `d/<name>/u<seq>` its updates after that, so that both lie in
- * one range and in the order in which they are read. `seq` is the last sequence number given out.
+ * Keys: `d/<name>/c<key>` are a document's claims, `d/<name>/s` is its snapshot and `d/<name>/u<seq>` its updates after that,
+ * so that all lie in one range and in the order in which they are read. `seq` is the last sequence number given out.
  */
 const SEQ_KEY = 'seq'
 const SEQ_DIGITS = 14
 
 const prefixOf = (name: string) => `d/${encodeURIComponent(name)}/`
+const claimKey = (prefix: string, key: string) => `${prefix}c${encodeURIComponent(key)}`
 const snapshotKey = (prefix: string) => `${prefix}s`
 const updateKey = (prefix: string, seq: number) =>
   `${prefix}u${seq.toString(16).padStart(SEQ_DIGITS, '0')}`
 
+const decodeText = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 const encodeText = (text: string) => new TextEncoder().encode(text)
 
 function openError(directory: string, error: unknown): ConversationsError {

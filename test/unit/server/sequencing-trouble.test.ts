@@ -30,6 +30,9 @@ function unreliableLog(inner: DocumentLog, isRefused: (name: string) => 'lost' |
     snapshot: async () => {
       throw new Error('input/output error')
     },
+    claim: (name, key, owner) => inner.claim(name, key, owner),
+    erase: name => inner.erase(name),
+    names: prefix => inner.names(prefix),
     close: async () => {},
   }
   return log

@@ -33,6 +33,9 @@ export function gatedLog(inner: DocumentLog = memoryLog()) {
       if (state.isFull) throw new Error('no space left on device')
       return inner.snapshot(name, update, upTo)
     },
+    claim: (name, key, owner) => inner.claim(name, key, owner),
+    erase: name => inner.erase(name),
+    names: prefix => inner.names(prefix),
     close: () => inner.close(),
   }
   const state = {
