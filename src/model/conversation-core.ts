@@ -1,9 +1,6 @@
 import { ConversationsError } from '../base/errors.ts'
-import {
-  type ConversationChanges,
-  ConversationDocument,
-  type Creation,
-} from '../schema/conversation-document.ts'
+import { type ConversationChanges, ConversationDocument } from '../schema/conversation-document.ts'
+import type { Creation } from '../schema/creation.ts'
 import { chatKey } from '../schema/format.ts'
 import type { Horizon } from '../schema/horizon.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'

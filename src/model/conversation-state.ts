@@ -1,5 +1,6 @@
 import { equalJson, freezeJson, type JSONValue } from '../base/json.ts'
-import type { ConversationDocument, Creation } from '../schema/conversation-document.ts'
+import type { ConversationDocument } from '../schema/conversation-document.ts'
+import type { Creation } from '../schema/creation.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
 
 export type ConversationStatus = 'joined' | 'notParticipating'

@@ -2,6 +2,7 @@ import * as Y from 'yjs'
 import { ConversationsError } from '../base/errors.ts'
 import type { JSONValue } from '../base/json.ts'
 import { decodeAttribute, parseAttributeKey, writeAttributes } from './attribute-map.ts'
+import { type Creation, readCreation } from './creation.ts'
 import {
   FORMAT,
   isParticipantKey,
@@ -36,13 +37,6 @@ export interface ConversationChanges {
 interface Slot {
   readonly entry: ParticipantEntry
   readonly number: number
-}
-
-export interface Creation {
-  readonly createdBy: string
-  /** In ms since 1970. */
-  readonly dateCreated: number
-  readonly uniqueName: string | null
 }
 
 /**
@@ -129,21 +123,7 @@ export class ConversationDocument {
 
   /** Of several that created the conversation apart, the first; undefined = nobody did yet. */
   get creation(): Creation | undefined {
-    let first: (Creation & { writer: number }) | undefined
-    for (const [key, stored] of this.#fields.entries()) {
-      const slot = parseSlotKey(key)
-      if (slot?.owner !== 'created' || !Array.isArray(stored)) continue
-      const [createdBy, dateCreated, uniqueName] = stored
-      if (typeof createdBy !== 'string' || !isTime(dateCreated)) continue
-      const isFirst =
-        !first ||
-        dateCreated < first.dateCreated ||
-        (dateCreated === first.dateCreated && slot.number < first.writer)
-      if (!isFirst) continue
-      const name = typeof uniqueName === 'string' ? uniqueName : null
-      first = { createdBy, dateCreated, uniqueName: name, writer: slot.number }
-    }
-    return first
+    return readCreation(this.#fields)
   }
 
   /** Runs writes as one transaction: one update, and everybody is told once. */

@@ -7,6 +7,8 @@ export interface AwarenessPeer {
   send(frame: Uint8Array): void
   /** Asks for a sign of life; a peer that gives none is ended soon. */
   probe(): void
+  /** Another server, with many clients: it is told of by `tellOthers`. */
+  readonly isRemote?: boolean
 }
 
 interface Entry extends AwarenessState {
@@ -32,6 +34,7 @@ const MAX_GONE = 1_000
  */
 export class AwarenessRelay {
   readonly #context: Pick<ServerContext, 'clock' | 'limits' | 'timings'>
+  readonly #tellOthers: (states: readonly AwarenessState[]) => void
   readonly #members = new Map<AwarenessPeer, Membership>()
   readonly #entries = new Map<number, Entry>()
   /** The last clock of client ids that nobody holds any more; oldest first. */
@@ -42,8 +45,13 @@ export class AwarenessRelay {
   #cancelWindow: (() => void) | undefined
   #renewalsSentAtMs: number
 
-  constructor(context: Pick<ServerContext, 'clock' | 'limits' | 'timings'>) {
+  /** @param tellOthers hears of all changes of the clients of this server */
+  constructor(
+    context: Pick<ServerContext, 'clock' | 'limits' | 'timings'>,
+    tellOthers: (states: readonly AwarenessState[]) => void = () => {},
+  ) {
     this.#context = context
+    this.#tellOthers = tellOthers
     this.#renewalsSentAtMs = context.clock.now()
   }
 
@@ -66,7 +74,7 @@ export class AwarenessRelay {
       const known = this.#entries.get(state.clientId)
       if (!known) this.#claim(peer, member, state)
       else if (known.owner === peer) this.#update(known, state)
-      else if (state.clientId === member.clientId && state.json !== null) {
+      else if ((state.clientId === member.clientId || peer.isRemote) && state.json !== null) {
         // Most likely a client that lost its network and came back before its old connection was seen to be dead.
         member.refusedClock = state.clock
         known.owner.probe()
@@ -74,21 +82,30 @@ export class AwarenessRelay {
     }
   }
 
+  /** Of the clients of this server. */
+  localStates(): AwarenessState[] {
+    return [...this.#entries.values()].filter(({ owner, json }) => !owner.isRemote && json !== null)
+  }
+
   leave(peer: AwarenessPeer): void {
     this.#members.delete(peer)
     const released = [...this.#entries.values()].filter(({ owner }) => owner === peer)
-    for (const { clientId, clock, json } of released) {
-      this.#entries.delete(clientId)
-      this.#renewed.delete(clientId)
-      const last = Math.max(clock, this.#gone.get(clientId) ?? 0)
-      this.#gone.delete(clientId)
-      this.#gone.set(clientId, last)
-      if (json !== null) this.#markChanged(clientId)
-      for (const [waiting, member] of this.#members) {
-        if (member.clientId !== clientId || member.refusedClock === undefined) continue
-        askForNewerState(waiting, clientId, Math.max(last, member.refusedClock))
-        delete member.refusedClock
-      }
+    for (const entry of released) this.#release(entry)
+  }
+
+  #release({ clientId, clock, json }: Entry): void {
+    this.#entries.delete(clientId)
+    this.#renewed.delete(clientId)
+    const last = Math.max(clock, this.#gone.get(clientId) ?? 0)
+    this.#gone.delete(clientId)
+    this.#gone.set(clientId, last)
+    if (json !== null) this.#markChanged(clientId)
+    for (const [waiting, member] of this.#members) {
+      // Another server may have told of it before this connection was seen to be dead.
+      if (waiting.isRemote && member.refusedClock !== undefined) waiting.probe()
+      else if (member.clientId !== clientId || member.refusedClock === undefined) continue
+      else askForNewerState(waiting, clientId, Math.max(last, member.refusedClock))
+      delete member.refusedClock
     }
   }
 
@@ -101,6 +118,7 @@ export class AwarenessRelay {
     }
     for (const entry of this.#entries.values()) {
       if (entry.json === null || nowMs - entry.renewedAtMs < overdueMs) continue
+      if (entry.owner.isRemote) continue
       // A hidden tab's timers run once a minute, but it answers messages; others forget a state after 30 s.
       entry.renewedAtMs = nowMs
       askForNewerState(entry.owner, entry.clientId, entry.clock)
@@ -116,7 +134,8 @@ export class AwarenessRelay {
   }
 
   #claim(peer: AwarenessPeer, member: Membership, state: AwarenessState): void {
-    if (state.json === null || member.claims >= this.#context.limits.maxAwarenessClients) return
+    const { maxAwarenessClients } = this.#context.limits
+    if (state.json === null || (!peer.isRemote && member.claims >= maxAwarenessClients)) return
     member.claims += 1
     const { clientId } = state
     this.#entries.set(clientId, {
@@ -132,6 +151,11 @@ export class AwarenessRelay {
   #update(known: Entry, { clientId, clock, json }: AwarenessState): void {
     const isNewer = clock > known.clock || (clock === known.clock && json === null)
     if (!isNewer) return
+    if (known.owner.isRemote && json === null) {
+      // Its connection has ended there, so another one may bring it.
+      this.#release(known)
+      return
+    }
     if (json !== known.json) this.#markChanged(clientId)
     else if (json !== null && !this.#changed.has(clientId)) this.#renewed.add(clientId)
     known.clock = clock
@@ -164,9 +188,12 @@ export class AwarenessRelay {
     )
     // Now, because sending may end a slow peer, whose states then have to be announced as gone.
     clientIds.clear()
+    const own = states.filter(({ owner }) => !owner?.isRemote)
+    if (own.length > 0) this.#tellOthers(own)
     const owners = new Set(states.map(({ owner }) => owner))
     const all = encodeAwarenessMessage(states)
     for (const peer of this.#members.keys()) {
+      if (peer.isRemote) continue
       if (!owners.has(peer)) {
         peer.send(all)
         continue

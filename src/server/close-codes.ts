@@ -5,7 +5,18 @@
 export const GOING_AWAY = 1001
 export const INTERNAL_ERROR = 1011
 export const MALFORMED = 4400
+export const UNAUTHENTICATED = 4401
+export const DENIED = 4403
 export const TOO_LARGE = 4413
+
+/** The end of a reason that is too long for the wire is left out: a closing frame has room for 123 bytes. */
+export function closeReason(reason: string): string {
+  let text = reason
+  while (Buffer.byteLength(text) > MAX_REASON) text = text.slice(0, -1)
+  return text
+}
+
+const MAX_REASON = 123
 
 /** What a client sent cannot be accepted: its connection is closed with this code and message. */
 export class Refusal extends Error {

@@ -1,5 +1,7 @@
+import { encodeExtension } from '../base/wire/extension.ts'
+import type { Refused } from './authorization/admission.ts'
 import type { AwarenessPeer } from './awareness-relay.ts'
-import { INTERNAL_ERROR, MALFORMED, Refusal } from './close-codes.ts'
+import { closeReason, DENIED, INTERNAL_ERROR, MALFORMED, Refusal } from './close-codes.ts'
 import type { ServerContext } from './options.ts'
 import { decodeMessage, type Message, noOpMessage } from './protocol.ts'
 import type { UpdateSender } from './shadow-document.ts'
@@ -75,6 +77,18 @@ export class Connection implements AwarenessPeer, UpdateSender {
     this.close(code, reason)
   }
 
+  onForbidden(update: Uint8Array, refused: Refused): void {
+    this.hold(-update.length)
+    if (this.#isEnded) return
+    this.#warn(`refused: ${refused.reason}`)
+    if (this.visitor.speaksExtension) this.send(encodeExtension({ type: 'refused', refused }))
+    this.close(DENIED, refused.reason)
+  }
+
+  onGap(syncStep1: Uint8Array): void {
+    this.send(syncStep1)
+  }
+
   probe(): void {
     if (this.#isEnded || this.#pingedAtMs !== undefined) return
     this.#pingedAtMs = this.#context.clock.now()
@@ -95,9 +109,8 @@ export class Connection implements AwarenessPeer, UpdateSender {
     this.#isDeaf = true
   }
 
-  /** `reason` goes over the wire: at most 123 bytes. */
   close(code: number, reason: string): void {
-    this.#socket.close(code, reason)
+    this.#socket.close(code, closeReason(reason))
     // A paused socket would not see the other side's confirmation.
     this.#socket.resume()
     this.#end()
@@ -142,6 +155,7 @@ export class Connection implements AwarenessPeer, UpdateSender {
   }
 
   #warn(message: string, ...details: unknown[]): void {
-    this.#context.log.warn(`${this.#room}: a connection: ${message}`, ...details)
+    const who = this.visitor.identity ?? 'a connection'
+    this.#context.log.warn(`${this.#room}: ${who}: ${message}`, ...details)
   }
 }

@@ -1,164 +1,321 @@
 import * as Y from 'yjs'
+import { Admission, type Judge, type Refused, type Submission } from './authorization/admission.ts'
+import { writerOfClaim } from './authorization/claims.ts'
+import type { Lease } from './log/document-log.ts'
 import type { ServerContext } from './options.ts'
 import { replay } from './replay.ts'
+import { SequenceRanges } from './sequence-ranges.ts'
 import { type DecodedUpdate, isKnown } from './update-check.ts'
 
-export interface Submission<Sender> {
-  update: Uint8Array
-  sender: Sender
-}
-
 export interface DocumentListener<Sender> {
-  /** These are durable and applied; `merged` is what they changed together, if anything. */
+  /**
+   * These are durable and applied; `merged` is what changed, if anything. Without submissions it was another server that
+   * has stored them.
+   */
   onCommitted(submissions: readonly Submission<Sender>[], merged: Uint8Array | undefined): void
   /** These could not be stored, and so were not applied. */
   onRejected(submissions: readonly Submission<Sender>[], error: unknown): void
+  /** The first of these may not be written, the others came after it from the same sender; nothing of them was applied. */
+  onRefused(submissions: readonly Submission<Sender>[], refused: Refused): void
+  /** The first of these rests on what is not here, the others came after it from the same sender; nothing of them was applied. */
+  onGap(submissions: readonly Submission<Sender>[]): void
   /** Yjs failed on a stored update (of `culprit`, if known): this object must not be used any more. */
   onBroken(error: unknown, culprit: Submission<Sender> | undefined): void
   /** Nothing is on its way to the log any more. */
   onIdle(): void
 }
 
+type DocumentContext = Pick<ServerContext, 'storage' | 'log' | 'limits' | 'timings' | 'clock'>
+
+/** Judges updates before they are stored, for one batch after the other. */
+export interface Gate<Sender> {
+  /** A judge of what is to be stored together, which knows what it has admitted. */
+  convene(): Judge<Sender>
+}
+
 /**
- * A document that only ever contains what is durable: updates go to the log first. What arrives while the log is
- * busy is appended, applied and announced together.
+ * A document that only ever contains what is durable: updates are judged, go to the log, and are applied after that. What
+ * arrives while the log is busy is judged, appended, applied and announced together.
  */
 export class DurableDocument<Sender> {
+  readonly doc: Y.Doc
+  /** Owners by key; see `authorization/claims.ts`. */
+  readonly claims: Map<string, string>
+  /** The identities to whom client ids belong. */
+  readonly owners: Map<number, string> = new Map()
   readonly #name: string
-  readonly #context: Pick<ServerContext, 'storage' | 'log' | 'limits'>
+  readonly #context: DocumentContext
   readonly #listener: DocumentListener<Sender>
-  readonly #doc: Y.Doc
-  #queue: Submission<Sender>[] = []
+  readonly #admission: Admission<Sender>
+  readonly #leases = new WeakMap<Submission<Sender>, Lease>()
+  #gate: Gate<Sender> | undefined
   #committing: Promise<void> | undefined
   #folding: Promise<void> | undefined
-  /** The sequence number of the last update that was applied, and how many the log holds. */
-  #seq: number
+  #catchingUp: Promise<boolean> | undefined
+  /** Which updates are applied. Without other servers the numbers may have gaps that mean nothing. */
+  readonly #ranges: SequenceRanges
   #logLength: number
   #isDestroyed = false
 
   static async load<Sender>(
     name: string,
-    context: Pick<ServerContext, 'storage' | 'log' | 'limits'>,
+    context: DocumentContext,
     listener: DocumentListener<Sender>,
   ): Promise<DurableDocument<Sender>> {
-    const { updates, upTo } = await context.storage.read(name)
+    const { updates, upTo, claims } = await context.storage.read(name)
     const doc = replay(updates, (index, error) =>
       context.log.error(`${name}: stored update ${index} of ${updates.length} left out`, error),
     )
-    return new DurableDocument(name, context, listener, doc, upTo, updates.length)
+    return new DurableDocument(name, context, listener, doc, upTo, updates.length, claims)
   }
 
   private constructor(
     name: string,
-    context: Pick<ServerContext, 'storage' | 'log' | 'limits'>,
+    context: DocumentContext,
     listener: DocumentListener<Sender>,
     doc: Y.Doc,
-    seq: number,
+    upTo: number,
     logLength: number,
+    claims: Map<string, string>,
   ) {
     this.#name = name
     this.#context = context
     this.#listener = listener
-    this.#doc = doc
-    this.#seq = seq
+    this.doc = doc
+    this.#ranges = new SequenceRanges(upTo)
     this.#logLength = logLength
+    this.claims = claims
+    for (const [key, owner] of claims) this.#own(key, owner)
+    this.#admission = new Admission(context, {
+      onRefused: (dropped, refused) => listener.onRefused(dropped, refused),
+      onGap: dropped => listener.onGap(dropped),
+      onReady: () => this.#start(),
+    })
+  }
+
+  /** Whatever clients submit from now on is judged. */
+  guard(gate: Gate<Sender>): void {
+    this.#gate = gate
   }
 
   get isIdle(): boolean {
-    return !this.#committing && !this.#folding
+    return !this.#committing && !this.#folding && !this.#catchingUp && !this.#admission.isWaiting
   }
 
   stateVector(): Uint8Array {
-    return Y.encodeStateVector(this.#doc)
+    return Y.encodeStateVector(this.doc)
   }
 
   /** What a peer with this state vector lacks. */
   missingFrom(stateVector: Uint8Array): Uint8Array {
-    return Y.encodeStateAsUpdate(this.#doc, stateVector)
+    return Y.encodeStateAsUpdate(this.doc, stateVector)
   }
 
   /** Takes an update; says whether the listener will hear of it (it will not if it changes nothing). */
   submit(update: Uint8Array, decoded: DecodedUpdate, sender: Sender): boolean {
-    if (this.#isDestroyed || isKnown(this.#doc, decoded)) return false
-    this.write(update, sender)
+    if (this.#isDestroyed || isKnown(this.doc, decoded)) return false
+    this.#admission.push({ update, sender, decoded })
+    this.#start()
     return true
   }
 
-  /** Takes an update that is known to be sound and new; the listener will hear of it. */
-  write(update: Uint8Array, sender: Sender): void {
-    this.#queue.push({ update, sender })
-    this.#committing ??= this.#commitAll()
+  /** Takes an update of the server's own, which is sound and new; the listener will hear of it. */
+  write(update: Uint8Array, sender: Sender, lease?: Lease): void {
+    const submission = { update, sender }
+    if (lease) this.#leases.set(submission, lease)
+    this.#admission.push(submission)
+    this.#start()
   }
 
-  /** Resolves when nothing is on its way to the log. */
+  /** What was not permitted may be by now. */
+  reconsider(): void {
+    this.#admission.reconsider()
+  }
+
+  /** Takes what another server has appended; the last of it has this number. Undefined = it is to be read. */
+  hear(seq: number, updates: readonly Uint8Array[] | undefined): void {
+    if (this.#isDestroyed) return
+    if (!updates) {
+      void this.catchUp()
+      return
+    }
+    this.#applyForeign(updates)
+    this.#ranges.add(seq - updates.length + 1, seq)
+    this.#logLength += updates.length
+    if (this.#ranges.hasGap) void this.catchUp()
+  }
+
+  /** Reads what other servers may have appended; resolves, without rejecting, with whether everything is here. */
+  catchUp(): Promise<boolean> {
+    if (this.#isDestroyed) return Promise.resolve(false)
+    const { storage, log } = this.#context
+    const run = async () => {
+      const { updates, upTo } = await storage.read(this.#name, this.#ranges.upTo)
+      this.#applyForeign(updates)
+      this.#ranges.reach(upTo)
+      return true
+    }
+    const before = this.#catchingUp ?? Promise.resolve()
+    const catchingUp = before
+      .then(run)
+      .catch(error => {
+        log.error(`${this.#name}: cannot read what other servers wrote`, error)
+        return false
+      })
+      .finally(() => {
+        if (this.#catchingUp !== catchingUp) return
+        this.#catchingUp = undefined
+        this.#checkIdle()
+      })
+    this.#catchingUp = catchingUp
+    return catchingUp
+  }
+
+  /** Resolves when nothing is on its way to the log. What waits to be permitted does not count. */
   async whenIdle(): Promise<void> {
-    while (!this.isIdle) await Promise.all([this.#committing, this.#folding])
+    while (this.#committing || this.#folding || this.#catchingUp) {
+      await Promise.all([this.#committing, this.#folding, this.#catchingUp])
+    }
   }
 
   destroy(): void {
     this.#isDestroyed = true
-    this.#doc.destroy()
+    this.#admission.destroy()
+    this.doc.destroy()
+  }
+
+  #start(): void {
+    this.#committing ??= this.#commitAll()
   }
 
   async #commitAll(): Promise<void> {
     // Everything that arrives in this turn of the event loop belongs together.
     await new Promise(resolve => setImmediate(resolve))
-    while (this.#queue.length > 0 && !this.#isDestroyed) {
-      const submissions = this.#queue
-      this.#queue = []
-      try {
-        const updates = submissions.map(({ update }) => update)
-        this.#seq = await this.#context.storage.append(this.#name, updates)
-        this.#logLength += updates.length
-      } catch (error) {
-        this.#reject(submissions, error)
-        continue
-      }
-      this.#apply(submissions)
+    while (!this.#admission.isEmpty && !this.#isDestroyed) {
+      const batch = this.#admission.take(this.#gate?.convene())
+      if (batch.length > 0) await this.#commit(batch)
     }
     // At once, so that nothing can come to wait for a loop that has ended.
     this.#committing = undefined
     this.#checkIdle()
   }
 
-  #reject(submissions: Submission<Sender>[], error: unknown): void {
+  async #commit(batch: Submission<Sender>[]): Promise<void> {
+    let kept: Submission<Sender>[]
+    try {
+      kept = await this.#claim(batch)
+    } catch (error) {
+      this.#reject(batch, error)
+      return
+    }
+    // What the server writes under a lease is stored apart: only that fails where the lease is lost.
+    const groups = new Map<Lease | undefined, Submission<Sender>[]>()
+    for (const submission of kept) {
+      const lease = this.#leases.get(submission)
+      groups.set(lease, [...(groups.get(lease) ?? []), submission])
+    }
+    const stored: Submission<Sender>[] = []
+    for (const [lease, group] of groups) {
+      if (await this.#append(group, lease)) stored.push(...group)
+    }
+    if (stored.length > 0 && !this.#isDestroyed) this.#apply(stored)
+  }
+
+  /** Claims what the submissions need; returns those that may be stored. */
+  async #claim(batch: Submission<Sender>[]): Promise<Submission<Sender>[]> {
+    if (!batch.some(({ claims }) => claims)) return batch
+    const lost = new Map<Sender, string[]>()
+    await Promise.all(
+      batch.map(async ({ sender, claims }) => {
+        for (const key of claims?.keys ?? []) {
+          const owner = (claims as { owner: string }).owner
+          const held = await this.#context.storage.claim(this.#name, key, owner)
+          this.claims.set(key, held)
+          this.#own(key, held)
+          if (held !== owner) lost.set(sender, [...(lost.get(sender) ?? []), key])
+        }
+      }),
+    )
+    for (const [sender, keys] of lost) {
+      const dropped = [
+        ...batch.filter(one => one.sender === sender),
+        ...this.#admission.withdraw(new Set([sender])),
+      ]
+      const writers = keys.map(writerOfClaim).filter(writer => writer !== undefined)
+      const refused: Refused =
+        writers.length > 0
+          ? { code: 'foreign-writer', reason: 'a client id of somebody else', writers }
+          : { code: 'forbidden', reason: 'somebody else has created it at the same time' }
+      this.#listener.onRefused(dropped, refused)
+    }
+    return batch.filter(({ sender }) => !lost.has(sender))
+  }
+
+  #own(key: string, owner: string): void {
+    const writer = writerOfClaim(key)
+    if (writer !== undefined) this.owners.set(writer, owner)
+  }
+
+  /** Says whether they are in the log. */
+  async #append(group: Submission<Sender>[], lease: Lease | undefined): Promise<boolean> {
+    const updates = group.map(({ update }) => update)
+    try {
+      const seq = await this.#context.storage.append(this.#name, updates, lease)
+      if (this.#context.storage.cluster) {
+        this.#ranges.add(seq - updates.length + 1, seq)
+        // Their news is on its way; most often it is here sooner than what is read.
+        if (this.#ranges.hasGap) void this.catchUp()
+      } else {
+        this.#ranges.reach(seq)
+      }
+      this.#logLength += updates.length
+      return true
+    } catch (error) {
+      this.#reject(group, error)
+      return false
+    }
+  }
+
+  #reject(submissions: readonly Submission<Sender>[], error: unknown): void {
     // What their senders wrote afterwards builds on it.
-    const senders = new Set(submissions.map(({ sender }) => sender))
-    const orphans = this.#queue.filter(({ sender }) => senders.has(sender))
-    this.#queue = this.#queue.filter(({ sender }) => !senders.has(sender))
+    const orphans = this.#admission.withdraw(new Set(submissions.map(({ sender }) => sender)))
     this.#listener.onRejected([...submissions, ...orphans], error)
   }
 
-  #apply(submissions: Submission<Sender>[]): void {
+  #applyForeign(updates: readonly Uint8Array[]): void {
+    if (this.#isDestroyed || updates.length === 0) return
+    this.#apply(updates.map(update => ({ update, sender: undefined })))
+  }
+
+  #apply(submissions: (Submission<Sender> | { update: Uint8Array; sender: undefined })[]): void {
     const changes: Uint8Array[] = []
     const collect = (change: Uint8Array) => changes.push(change)
-    let current: Submission<Sender> | undefined
-    this.#doc.on('update', collect)
+    let current: (typeof submissions)[number] | undefined
+    this.doc.on('update', collect)
     try {
-      this.#doc.transact(() => {
-        for (current of submissions) Y.applyUpdate(this.#doc, current.update)
+      this.doc.transact(() => {
+        for (current of submissions) Y.applyUpdate(this.doc, current.update)
         current = undefined
       })
     } catch (error) {
       this.destroy()
-      this.#listener.onBroken(error, current)
+      this.#listener.onBroken(error, ownOf(current))
       return
     }
-    this.#doc.off('update', collect)
-    this.#listener.onCommitted(
-      submissions,
-      changes.length > 1 ? Y.mergeUpdates(changes) : changes[0],
-    )
+    this.doc.off('update', collect)
+    const own = submissions.filter(one => one.sender !== undefined) as Submission<Sender>[]
+    const merged = changes.length > 1 ? Y.mergeUpdates(changes) : changes[0]
+    if (own.length > 0 || merged) this.#listener.onCommitted(own, merged)
     if (this.#logLength > this.#context.limits.maxLogLength) this.#fold()
   }
 
   /** Replaces the log by what the document is now. */
   #fold(): void {
-    if (this.#folding) return
+    if (this.#folding || this.#isDestroyed || this.#ranges.hasGap) return
     const { storage, log } = this.#context
     const replaced = this.#logLength - 1
     this.#folding = storage
-      .snapshot(this.#name, Y.encodeStateAsUpdate(this.#doc), this.#seq)
+      .snapshot(this.#name, Y.encodeStateAsUpdate(this.doc), this.#ranges.upTo)
       .then(
         () => {
           this.#logLength -= replaced
@@ -174,4 +331,10 @@ export class DurableDocument<Sender> {
   #checkIdle(): void {
     if (this.isIdle && !this.#isDestroyed) this.#listener.onIdle()
   }
+}
+
+function ownOf<Sender>(
+  submission: Submission<Sender> | { update: Uint8Array; sender: undefined } | undefined,
+): Submission<Sender> | undefined {
+  return submission?.sender === undefined ? undefined : (submission as Submission<Sender>)
 }

@@ -2,6 +2,7 @@ import { outboxName, pageName } from '../schema/messages/ids.ts'
 import { OutboxDocument } from '../schema/messages/outbox-document.ts'
 import { PageDocument } from '../schema/messages/page-document.ts'
 import { type OpenPage, Sequencer } from '../schema/messages/sequencer.ts'
+import type { Lease } from './log/document-log.ts'
 import type { Room } from './room.ts'
 import type { ShadowDocument } from './shadow-document.ts'
 
@@ -17,19 +18,32 @@ export class OpenConversation {
   readonly #sid: string
   readonly #rooms: RoomOpener
   readonly #clientId: number
+  readonly #lease: Lease | undefined
   readonly #outbox: ShadowDocument
   readonly #pages = new Map<number, ShadowDocument>()
   readonly #sequencer: Sequencer
   #isGivenUp = false
 
   /** @throws if the outboxes cannot be loaded */
-  static async open(sid: string, rooms: RoomOpener, clientId: number): Promise<OpenConversation> {
-    const outbox = await rooms.open(outboxName(sid)).openShadow(clientId)
-    return new OpenConversation(sid, rooms, clientId, outbox)
+  static async open(
+    sid: string,
+    rooms: RoomOpener,
+    clientId: number,
+    lease: Lease | undefined,
+  ): Promise<OpenConversation> {
+    const outbox = await rooms.open(outboxName(sid)).openShadow(clientId, lease)
+    return new OpenConversation(sid, rooms, clientId, outbox, lease)
   }
 
-  private constructor(sid: string, rooms: RoomOpener, clientId: number, outbox: ShadowDocument) {
+  private constructor(
+    sid: string,
+    rooms: RoomOpener,
+    clientId: number,
+    outbox: ShadowDocument,
+    lease: Lease | undefined,
+  ) {
     this.#sid = sid
+    this.#lease = lease
     this.#rooms = rooms
     this.#clientId = clientId
     this.#outbox = outbox
@@ -71,7 +85,9 @@ export class OpenConversation {
     let shadow = this.#pages.get(number)
     if (!shadow) {
       if (this.#pages.size >= MAX_PAGES) this.#closePage(Math.min(...this.#pages.keys()))
-      shadow = await this.#rooms.open(pageName(this.#sid, number)).openShadow(this.#clientId)
+      shadow = await this.#rooms
+        .open(pageName(this.#sid, number))
+        .openShadow(this.#clientId, this.#lease)
       this.#pages.set(number, shadow)
       if (this.#isGivenUp) shadow.giveUp()
     }

@@ -1,5 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Clock } from '../base/clock.ts'
+import type { RolePermissions } from '../schema/permissions.ts'
+import type { ClusterNodes } from './cluster/nodes.ts'
 import type { DocumentLog } from './log/document-log.ts'
 import type { MediaStorage } from './media/media-storage.ts'
 
@@ -81,6 +83,14 @@ export interface ServerTimings {
   pongWithinMs: number
   /** How often the above, except the first, are looked at. */
   sweepMs: number
+  /** What may not be written yet (a message of somebody who is not known to have joined) is refused after this long. */
+  permissionMs: number
+  /** Servers that share a storage tell each other this often that they live. */
+  heartbeatMs: number
+  /** A server that was not heard for this long counts as dead: the clients that it had are not there any more. */
+  nodeLostMs: number
+  /** Of several servers that share a storage, one sequences a conversation's messages; if it dies, another does after this long. */
+  leaseMs: number
   /** How long `close()` waits for clients to confirm. */
   closeWithinMs: number
   /** After this long, what the server itself could not store or sequence is tried again. */
@@ -97,6 +107,10 @@ export const defaultTimings: ServerTimings = {
   pingAfterMs: 20_000,
   pongWithinMs: 8_000,
   sweepMs: 2_500,
+  permissionMs: 10_000,
+  heartbeatMs: 2_500,
+  nodeLostMs: 7_000,
+  leaseMs: 6_000,
   closeWithinMs: 2_000,
   retryMs: 2_000,
   sequencerIdleMs: 30_000,
@@ -104,9 +118,19 @@ export const defaultTimings: ServerTimings = {
 
 /** What everything inside a server shares. */
 export interface ServerContext {
+  /** What identities may do; undefined = there are none, and everybody may have and write everything. */
+  readonly access?: AccessContext | undefined
+  /** Where servers share the storage: this one among them. */
+  readonly nodes?: ClusterNodes | undefined
   readonly storage: DocumentLog
   readonly log: Logger
   readonly limits: ServerLimits
   readonly timings: ServerTimings
   readonly clock: Clock
+}
+
+export interface AccessContext {
+  readonly permissions: RolePermissions
+  /** Whether somebody may have and write a room that is none of ours. */
+  mayOpen(identity: string, room: string): boolean
 }

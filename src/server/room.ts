@@ -1,9 +1,13 @@
 import * as Y from 'yjs'
+import type { Submission } from './authorization/admission.ts'
+import type { RoomPolicy } from './authorization/room-policy.ts'
 import type { AwarenessState } from './awareness-codec.ts'
 import { AwarenessRelay } from './awareness-relay.ts'
-import { GOING_AWAY, INTERNAL_ERROR, MALFORMED, Refusal, TOO_LARGE } from './close-codes.ts'
+import { DENIED, GOING_AWAY, INTERNAL_ERROR, MALFORMED, Refusal, TOO_LARGE } from './close-codes.ts'
+import { RemoteAwareness } from './cluster/remote-awareness.ts'
 import type { Connection } from './connection.ts'
-import { type DocumentListener, DurableDocument, type Submission } from './durable-document.ts'
+import { type DocumentListener, DurableDocument } from './durable-document.ts'
+import { type Lease, LeaseLostError } from './log/document-log.ts'
 import type { ServerContext } from './options.ts'
 import { encodeSyncStep1, encodeSyncStep2, encodeUpdate, type Message } from './protocol.ts'
 import { ShadowDocument, type UpdateSender } from './shadow-document.ts'
@@ -14,9 +18,26 @@ const NOTHING = new Uint8Array([0])
 /** `Y.mergeUpdates` costs some 10 µs for each update; with more than these, a sender's own are sent along instead. */
 const MAX_MERGED = 16
 
+/** A room's document, kept in memory. */
+export interface HeldDocument {
+  readonly doc: Y.Doc
+  /** See `authorization/claims.ts`. */
+  readonly claims: ReadonlyMap<string, string>
+  release(): void
+}
+
+/** What the server itself writes before anybody reads. */
+export interface Seed {
+  readonly update: Uint8Array
+  readonly lease: Lease | undefined
+  release(): void
+}
+
 export interface RoomListener {
+  /** Who may have it and write what in it; undefined = everybody everything. Released when nobody has it open. */
+  policy(): RoomPolicy | undefined
   /** What is to be added to a document before anybody reads it, if anything. */
-  seed(state: Uint8Array): Promise<Uint8Array | undefined>
+  seed(read: () => Promise<Uint8Array>): Promise<Seed | undefined>
   /** It has been loaded, or somebody else than the server itself has changed it. */
   onNews(): void
   /** It holds nothing any more and may be forgotten, or it has failed and must be. */
@@ -30,9 +51,14 @@ export class Room {
   readonly #listener: RoomListener
   readonly #connections = new Set<Connection>()
   readonly #awareness: AwarenessRelay
+  /** On the other servers that share the storage. */
+  readonly #remote: RemoteAwareness | undefined
+  #unsubscribe = () => {}
   readonly #whenLoaded: Promise<void>
   #document: DurableDocument<UpdateSender> | undefined
   #shadow: ShadowDocument | undefined
+  #policy: RoomPolicy | undefined
+  readonly #holders = new Set<() => void>()
   /** A shadow is open, or will be as soon as the document is there. */
   #isShadowed = false
   #isOver = false
@@ -41,8 +67,18 @@ export class Room {
     this.#name = name
     this.#context = context
     this.#listener = listener
-    this.#awareness = new AwarenessRelay(context)
+    const { cluster } = context.storage
+    this.#awareness = new AwarenessRelay(context, states => this.#remote?.tell(states))
+    if (cluster && context.nodes) {
+      const publish = (message: Uint8Array) => cluster.publish(name, message)
+      this.#remote = new RemoteAwareness(this.#awareness, context.nodes.id, publish)
+    }
     this.#whenLoaded = this.#load()
+  }
+
+  /** Undefined until it is loaded. */
+  get doc(): Y.Doc | undefined {
+    return this.#document?.doc
   }
 
   get connectionCount(): number {
@@ -52,22 +88,46 @@ export class Room {
   join(connection: Connection): void {
     this.#connections.add(connection)
     // Before the document is there, nothing is read and nothing answered.
-    void this.#whenLoaded.then(() => this.#start(connection))
+    void this.#admit(connection)
+  }
+
+  /**
+   * Keeps the document in memory.
+   *
+   * @param onOver it is over all the same: it is to be loaded anew
+   * @throws if it cannot be loaded
+   */
+  async hold(onOver: () => void): Promise<HeldDocument> {
+    this.#holders.add(onOver)
+    await this.#whenLoaded
+    const document = this.#document
+    if (!document || this.#isOver) throw new Error(`${this.#name}: cannot load the document`)
+    const release = () => {
+      if (this.#holders.delete(onOver)) this.#unloadIfUnused()
+    }
+    return { doc: document.doc, claims: document.claims, release }
   }
 
   /**
    * A copy of the document for the server itself to write in, one at a time. The room stays in memory until it is
    * closed.
    *
+   * @param lease what is written is only kept while it holds
    * @throws if the document cannot be loaded
    */
-  async openShadow(clientId: number): Promise<ShadowDocument> {
+  async openShadow(clientId: number, lease?: Lease): Promise<ShadowDocument> {
     this.#isShadowed = true
     await this.#whenLoaded
     const document = this.#document
     if (!document || this.#isOver) throw new Error(`${this.#name}: cannot load the document`)
+    // What the server before has written, under the same client id.
+    if (lease && !(await document.catchUp())) {
+      this.#isShadowed = false
+      this.#unloadIfUnused()
+      throw new Error(`${this.#name}: cannot read what other servers wrote`)
+    }
     const room = {
-      submit: (update: Uint8Array, shadow: UpdateSender) => document.write(update, shadow),
+      submit: (update: Uint8Array, shadow: UpdateSender) => document.write(update, shadow, lease),
       onClosed: () => {
         this.#shadow = undefined
         this.#isShadowed = false
@@ -100,9 +160,12 @@ export class Room {
 
   async #load(): Promise<void> {
     try {
+      await this.#subscribe()
       const document = await DurableDocument.load(this.#name, this.#context, this.#documentListener)
       await this.#seed(document)
       this.#document = document
+      // What was told before it was there.
+      if (this.#remote) void document.catchUp()
       this.#listener.onNews()
       this.#unloadIfUnused()
     } catch (error) {
@@ -112,21 +175,99 @@ export class Room {
     }
   }
 
+  async #subscribe(): Promise<void> {
+    const { cluster } = this.#context.storage
+    if (!cluster) return
+    this.#unsubscribe = await cluster.subscribe(this.#name, {
+      onAppended: (seq, updates) => this.#document?.hear(seq, updates),
+      onMessage: message => this.#remote?.receive(message),
+      onGap: () => {
+        void this.#document?.catchUp()
+        this.#remote?.query()
+      },
+    })
+    this.#remote?.query()
+  }
+
+  /** Another server that shares the storage is gone. */
+  loseNode(id: string): void {
+    this.#remote?.lose(id)
+  }
+
   /** @throws if it cannot be stored: it may lie in the log all the same, and must not be written in another form */
   async #seed(document: DurableDocument<UpdateSender>): Promise<void> {
-    const seed = await this.#listener.seed(document.missingFrom(NOTHING))
-    if (!seed) return
-    await new Promise<void>((resolve, reject) => {
-      const onRefused = (_update: Uint8Array, _code: number, reason: string) =>
-        reject(new Error(reason))
-      document.write(seed, { onStored: () => resolve(), onRefused })
+    const seed = await this.#listener.seed(async () => {
+      if (this.#remote && !(await document.catchUp())) {
+        throw new Error('cannot read what other servers wrote')
+      }
+      return document.missingFrom(NOTHING)
     })
+    if (!seed) return
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const onRefused = (_update: Uint8Array, _code: number, reason: string) =>
+          reject(new Error(reason))
+        document.write(seed.update, { onStored: () => resolve(), onRefused }, seed.lease)
+      })
+    } finally {
+      seed.release()
+    }
+  }
+
+  async #admit(connection: Connection): Promise<void> {
+    await this.#whenLoaded
+    try {
+      await this.#openPolicy()?.whenReady
+    } catch (error) {
+      this.#endPolicy(error)
+    }
+    this.#start(connection)
+  }
+
+  /** Once it is needed: the policy of a conversation rests on its document, which is a room itself. */
+  #openPolicy(): RoomPolicy | undefined {
+    const document = this.#document
+    if (this.#policy || !document || this.#isOver) return this.#policy
+    const policy = this.#listener.policy()
+    if (!policy) return undefined
+    this.#policy = policy
+    const gate = policy.gateOf(document)
+    if (gate) document.guard(gate)
+    policy.follow({
+      onStandingsChanged: () => {
+        for (const connection of [...this.#connections]) this.#expel(connection)
+        document.reconsider()
+      },
+      onProgress: () => document.reconsider(),
+      onOver: error => this.#endPolicy(error),
+    })
+    return policy
+  }
+
+  /** Ends the connection of somebody who may not have the document; says whether it did. */
+  #expel(connection: Connection): boolean {
+    const { identity } = connection.visitor
+    const reason = identity === undefined ? undefined : this.#policy?.whyNotRead(identity)
+    if (reason === undefined) return false
+    connection.close(DENIED, reason)
+    return true
+  }
+
+  /** It cannot be told who may do what: everybody has to come again. */
+  #endPolicy(error: unknown): void {
+    this.#context.log.error(`${this.#name}: cannot tell who may do what`, error)
+    this.#closeAll(INTERNAL_ERROR, 'reloading the conversation')
+    this.#finish()
   }
 
   #start(connection: Connection): void {
     const document = this.#document
     if (!document || this.#isOver) {
       connection.close(INTERNAL_ERROR, 'cannot load the document')
+      return
+    }
+    if (this.#expel(connection)) {
+      this.#leave(connection)
       return
     }
     connection.send(encodeSyncStep1(document.stateVector()))
@@ -175,7 +316,8 @@ export class Room {
 
   readonly #documentListener: DocumentListener<UpdateSender> = {
     onCommitted: (submissions, merged) => {
-      const isNews = submissions.some(({ sender }) => sender !== this.#shadow)
+      const isForeign = submissions.length === 0
+      const isNews = isForeign || submissions.some(({ sender }) => sender !== this.#shadow)
       if (merged && isNews) this.#shadow?.receive(merged)
       if (merged) this.#broadcast(submissions, merged)
       for (const { update, sender } of submissions) sender.onStored(update)
@@ -183,9 +325,21 @@ export class Room {
     },
     onRejected: (submissions, error) => {
       this.#context.log.error(`${this.#name}: cannot store ${submissions.length} updates`, error)
+      if (error instanceof LeaseLostError) this.#shadow?.end(error)
       for (const { update, sender } of submissions) {
         sender.onRefused(update, INTERNAL_ERROR, 'cannot store the update')
       }
+    },
+    onRefused: (submissions, refused) => {
+      for (const { update, sender } of submissions) sender.onForbidden?.(update, refused)
+    },
+    onGap: submissions => {
+      const [{ sender }] = submissions as [Submission<UpdateSender>]
+      // First, so that nobody takes for kept what they have to send again.
+      sender.onGap?.(
+        encodeSyncStep1((this.#document as DurableDocument<UpdateSender>).stateVector()),
+      )
+      for (const { update } of submissions) sender.onStored(update)
     },
     onBroken: (error, culprit) => {
       this.#context.log.error(`${this.#name}: an update cannot be applied; reloading`, error)
@@ -215,8 +369,12 @@ export class Room {
   }
 
   #unloadIfUnused(): void {
-    if (this.#connections.size > 0 || this.#isShadowed) return
-    if (this.#document?.isIdle) this.#finish()
+    if (this.#connections.size > 0 || this.#isShadowed || !this.#document?.isIdle) return
+    // It may rest on this very document, and let go of it now.
+    const policy = this.#policy
+    this.#policy = undefined
+    policy?.release()
+    if (this.#holders.size === 0) this.#finish()
   }
 
   #closeAll(code: number, reason: string): void {
@@ -227,9 +385,12 @@ export class Room {
   #finish(): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.#unsubscribe()
+    this.#policy?.release()
     this.#awareness.destroy()
     this.#document?.destroy()
     this.#shadow?.end(new Error(`${this.#name}: the document was unloaded`))
     this.#listener.onUnused()
+    for (const onOver of [...this.#holders]) onOver()
   }
 }

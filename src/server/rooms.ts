@@ -1,5 +1,6 @@
 import { outboxName } from '../schema/messages/ids.ts'
-import { Refusal } from './close-codes.ts'
+import { RoomPolicies } from './authorization/room-policy.ts'
+import { closeReason, Refusal } from './close-codes.ts'
 import { Connection } from './connection.ts'
 import type { ServerContext } from './options.ts'
 import { Room } from './room.ts'
@@ -12,9 +13,13 @@ export class Rooms {
   readonly #context: ServerContext
   readonly #rooms = new Map<string, Room>()
   readonly #sequencing: Sequencing
+  /** Undefined = everybody may have and write everything. */
+  readonly #policies: RoomPolicies | undefined
 
   constructor(context: ServerContext) {
     this.#context = context
+    const { access } = context
+    this.#policies = access && new RoomPolicies({ ...access, open: name => this.open(name) })
     const audience = (sid: string) => this.#rooms.get(outboxName(sid))?.connectionCount ?? 0
     this.#sequencing = new Sequencing(context, this, audience)
   }
@@ -37,7 +42,7 @@ export class Rooms {
       if (!(error instanceof Refusal)) throw error
       // After the handshake, because y-websocket does not see why a handshake fails, and would try for ever.
       socket.on('error', () => {})
-      socket.close(error.code, error.message)
+      socket.close(error.code, closeReason(error.message))
     }
   }
 
@@ -45,6 +50,11 @@ export class Rooms {
     const nowMs = this.#context.clock.now()
     for (const room of [...this.#rooms.values()]) room.sweep(nowMs)
     this.#sequencing.sweep(nowMs)
+  }
+
+  /** Another server that shares the storage is gone. */
+  loseNode(id: string): void {
+    for (const room of this.#rooms.values()) room.loseNode(id)
   }
 
   async drain(): Promise<void> {
@@ -57,7 +67,8 @@ export class Rooms {
     let room = this.#rooms.get(name)
     if (!room) {
       const opened = new Room(name, this.#context, {
-        seed: state => this.#sequencing.seed(name, state),
+        policy: () => this.#policies?.open(name),
+        seed: read => this.#sequencing.seed(name, read),
         onNews: () => this.#sequencing.onNews(name),
         onUnused: () => {
           if (this.#rooms.get(name) === opened) this.#rooms.delete(name)

@@ -1,3 +1,4 @@
+import { KeptLease } from './cluster/kept-lease.ts'
 import { OpenConversation, type RoomOpener } from './open-conversation.ts'
 import type { ServerContext } from './options.ts'
 
@@ -5,12 +6,14 @@ import type { ServerContext } from './options.ts'
 const MAX_BACKOFF = 16
 
 export interface SequencingContext {
-  readonly server: Pick<ServerContext, 'clock' | 'log' | 'timings'>
+  readonly server: Pick<ServerContext, 'clock' | 'log' | 'timings' | 'storage'>
   readonly rooms: RoomOpener
   /** The server's; see `serverClientId`. */
   clientId(): Promise<number>
   /** How many clients have the outboxes of a conversation open. */
   audience(sid: string): number
+  /** Whether there is something in the outboxes of a conversation that is not in the log yet. */
+  hasWork(sid: string): boolean
   onIdle(sid: string): void
 }
 
@@ -19,11 +22,15 @@ export class SequencedConversation {
   readonly #sid: string
   readonly #context: SequencingContext
   #open: OpenConversation | undefined
+  /** Where several servers share the storage: the right to be the one who sequences. */
+  #lease: KeptLease | undefined
   #running: Promise<void> | undefined
   #isWanted = false
   #isClosed = false
   #usedAtMs = 0
   #failures = 0
+  /** Another server sequences this conversation. */
+  #isElsewhere = false
   #cancelRetry: (() => void) | undefined
 
   constructor(sid: string, context: SequencingContext) {
@@ -68,14 +75,15 @@ export class SequencedConversation {
     this.#usedAtMs = this.#context.server.clock.now()
     if (!this.#hasAudience) this.#letGo()
     else if (isDone) this.#failures = 0
-    else this.#retry()
+    else this.#retry(this.#isElsewhere ? 1 : Math.min(2 ** this.#failures++, MAX_BACKOFF))
   }
 
   /** Says whether nothing is left to do. */
   async #sequence(): Promise<boolean> {
     const { log } = this.#context.server
     try {
-      if (this.#open?.isOver) this.#close()
+      if (this.#open?.isOver || this.#lease?.isLost) this.#close()
+      if (!(await this.#takeLease())) return false
       this.#open ??= await this.#openIt()
       if (await this.#open.sequence()) return true
       log.warn(`${this.#sid}: pages of its messages are not here, so nothing can be added`)
@@ -86,21 +94,32 @@ export class SequencedConversation {
     return false
   }
 
+  /** Says whether this server is the one that sequences. */
+  async #takeLease(): Promise<boolean> {
+    const { storage } = this.#context.server
+    this.#isElsewhere = false
+    if (!storage.cluster || this.#lease) return true
+    this.#lease = await KeptLease.take(storage.cluster, this.#sid, this.#context.server)
+    this.#isElsewhere = this.#lease === undefined
+    return !this.#isElsewhere
+  }
+
   async #openIt(): Promise<OpenConversation> {
     const { rooms, clientId } = this.#context
-    const open = await OpenConversation.open(this.#sid, rooms, await clientId())
+    const lease = this.#lease?.lease
+    const open = await OpenConversation.open(this.#sid, rooms, await clientId(), lease)
     if (this.#isClosed) open.giveUp()
     return open
   }
 
-  #retry(): void {
+  #retry(factor: number): void {
     if (this.#isClosed) return
     const { clock, timings } = this.#context.server
-    const factor = Math.min(2 ** this.#failures++, MAX_BACKOFF)
     this.#cancelRetry = clock.setTimeout(() => {
       this.#cancelRetry = undefined
-      if (this.#hasAudience) this.wake()
-      else this.#letGo()
+      if (!this.#hasAudience) this.#letGo()
+      // Another server has done it, or is dead.
+      else if (!this.#isElsewhere || this.#context.hasWork(this.#sid)) this.wake()
     }, factor * timings.retryMs)
   }
 
@@ -112,5 +131,7 @@ export class SequencedConversation {
   #close(): void {
     this.#open?.close()
     this.#open = undefined
+    void this.#lease?.release()
+    this.#lease = undefined
   }
 }

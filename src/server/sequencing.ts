@@ -1,9 +1,10 @@
 import * as Y from 'yjs'
-import { parseOutboxName } from '../schema/messages/ids.ts'
+import { outboxName, parseOutboxName } from '../schema/messages/ids.ts'
 import { EMPTY_LOG } from '../schema/messages/log-state.ts'
 import { OutboxDocument } from '../schema/messages/outbox-document.ts'
 import type { RoomOpener } from './open-conversation.ts'
 import type { ServerContext } from './options.ts'
+import type { Seed } from './room.ts'
 import { SequencedConversation, type SequencingContext } from './sequenced-conversation.ts'
 import { serverClientId } from './server-client-id.ts'
 
@@ -26,6 +27,10 @@ export class Sequencing {
         })
         return this.#clientId
       },
+      hasWork: sid => {
+        const { doc } = rooms.open(outboxName(sid))
+        return doc !== undefined && new OutboxDocument(doc).outboxes().length > 0
+      },
       onIdle: sid => this.#active.delete(sid),
     }
   }
@@ -33,21 +38,29 @@ export class Sequencing {
   /**
    * What is to be in a room of any kind before anybody reads it: that its messages are sequenced. Who sends
    * one waits for its index only where that is so.
+   *
+   * @param read its state, with everything that is stored
    */
-  async seed(room: string, state: Uint8Array): Promise<Uint8Array | undefined> {
-    if (parseOutboxName(room) === undefined) return undefined
-    const doc = new Y.Doc()
-    Y.applyUpdate(doc, state)
-    const outbox = new OutboxDocument(doc)
-    if (outbox.sequencedBy !== undefined) return undefined
-    doc.clientID = await this.#context.clientId()
-    let seed: Uint8Array | undefined
-    doc.on('update', (update: Uint8Array) => {
-      seed = update
-    })
-    outbox.acknowledge({ owner: '' }, EMPTY_LOG, new Set(), [])
-    doc.destroy()
-    return seed
+  async seed(room: string, read: () => Promise<Uint8Array>): Promise<Seed | undefined> {
+    const sid = parseOutboxName(room)
+    if (sid === undefined || isSequenced(await read())) return undefined
+    const { storage, timings } = this.#context.server
+    const lease = await storage.cluster?.lease(sid, timings.leaseMs)
+    // Another server has it open, and has written this, or will.
+    if (storage.cluster && !lease) return undefined
+    const release = () => void lease?.release().catch(() => {})
+    try {
+      const state = await read()
+      const update = isSequenced(state)
+        ? undefined
+        : sequencedUpdate(state, await this.#context.clientId())
+      if (update) return { update, lease, release }
+    } catch (error) {
+      release()
+      throw error
+    }
+    release()
+    return undefined
   }
 
   /** Something has happened in a room of any kind. */
@@ -68,4 +81,24 @@ export class Sequencing {
   async drain(): Promise<void> {
     await Promise.all([...this.#active.values()].map(conversation => conversation.drain()))
   }
+}
+
+function isSequenced(state: Uint8Array): boolean {
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, state)
+  const { sequencedBy } = new OutboxDocument(doc)
+  doc.destroy()
+  return sequencedBy !== undefined
+}
+
+/** Says in a document of outboxes that a server sequences them. */
+function sequencedUpdate(state: Uint8Array, clientId: number): Uint8Array {
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, state)
+  const before = Y.encodeStateVector(doc)
+  doc.clientID = clientId
+  new OutboxDocument(doc).acknowledge({ owner: '' }, EMPTY_LOG, new Set(), [])
+  const update = Y.encodeStateAsUpdate(doc, before)
+  doc.destroy()
+  return update
 }

@@ -1,4 +1,5 @@
 import * as Y from 'yjs'
+import type { Refused } from './authorization/admission.ts'
 import type { ServerContext } from './options.ts'
 
 /** Where an update comes from; it hears what becomes of it. */
@@ -7,6 +8,10 @@ export interface UpdateSender {
   onStored(update: Uint8Array): void
   /** It could not be kept. The code is one of the WebSocket. */
   onRefused(update: Uint8Array, code: number, reason: string): void
+  /** Of what is judged: it may not be written. */
+  onForbidden?(update: Uint8Array, refused: Refused): void
+  /** Of what is judged: it rests on what is not here; the message asks for that. */
+  onGap?(syncStep1: Uint8Array): void
 }
 
 /** What a shadow needs of its room. */

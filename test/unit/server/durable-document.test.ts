@@ -1,16 +1,25 @@
 import { expect, it } from 'vitest'
 import * as Y from 'yjs'
+import { systemClock } from '../../../src/base/clock.ts'
 import { DurableDocument } from '../../../src/server/durable-document.ts'
 import { memoryLog } from '../../../src/server/index.ts'
-import { defaultLimits } from '../../../src/server/options.ts'
+import { defaultLimits, defaultTimings } from '../../../src/server/options.ts'
 import { decodeUpdate } from '../../../src/server/update-check.ts'
 import { silent, updateOf } from './support/clients.ts'
 
 async function load(onCommitted: (merged: Uint8Array | undefined) => void) {
-  const context = { storage: memoryLog(), log: silent, limits: defaultLimits }
+  const context = {
+    storage: memoryLog(),
+    log: silent,
+    limits: defaultLimits,
+    timings: defaultTimings,
+    clock: systemClock,
+  }
   return DurableDocument.load<string>('room', context, {
     onCommitted: (_, merged) => onCommitted(merged),
     onRejected: () => {},
+    onRefused: () => {},
+    onGap: () => {},
     onBroken: () => {},
     onIdle: () => {},
   })

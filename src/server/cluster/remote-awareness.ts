@@ -1,0 +1,93 @@
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
+import { type AwarenessState, decodeAwareness, encodeAwareness } from '../awareness-codec.ts'
+import type { AwarenessPeer, AwarenessRelay } from '../awareness-relay.ts'
+
+/** States in one message at most: some engines carry 64 kB. */
+const MAX_STATES = 50
+
+/** Asks the others for what they have. */
+const QUERY = 0
+const STATES = 1
+
+/**
+ * The awareness of one room on the other servers of a cluster: each of them is a peer of the relay, which holds the states of
+ * its clients.
+ */
+export class RemoteAwareness {
+  readonly #relay: AwarenessRelay
+  readonly #nodeId: string
+  readonly #publish: (message: Uint8Array) => void
+  readonly #nodes = new Map<string, RemoteNode>()
+
+  constructor(relay: AwarenessRelay, nodeId: string, publish: (message: Uint8Array) => void) {
+    this.#relay = relay
+    this.#nodeId = nodeId
+    this.#publish = publish
+  }
+
+  /** Asks the others for the states of their clients. */
+  query(): void {
+    this.#say(QUERY, [])
+  }
+
+  /** Tells the others of this server's clients. */
+  tell(states: readonly AwarenessState[]): void {
+    for (let start = 0; start < states.length; start += MAX_STATES) {
+      this.#say(STATES, states.slice(start, start + MAX_STATES))
+    }
+  }
+
+  receive(message: Uint8Array): void {
+    const decoder = decoding.createDecoder(message)
+    const kind = decoding.readUint8(decoder)
+    const node = this.#node(decoding.readVarString(decoder))
+    if (kind === QUERY) this.tell(this.#relay.localStates())
+    else this.#relay.receive(node, decodeAwareness(decoding.readTailAsUint8Array(decoder)))
+  }
+
+  /** This server is gone, and its clients with it. */
+  lose(nodeId: string): void {
+    const node = this.#nodes.get(nodeId)
+    if (!node) return
+    this.#nodes.delete(nodeId)
+    this.#relay.leave(node)
+  }
+
+  #node(id: string): RemoteNode {
+    let node = this.#nodes.get(id)
+    if (!node) {
+      node = new RemoteNode(() => this.query())
+      this.#nodes.set(id, node)
+      this.#relay.join(node)
+    }
+    return node
+  }
+
+  #say(kind: number, states: readonly AwarenessState[]): void {
+    this.#publish(
+      encoding.encode(encoder => {
+        encoding.writeUint8(encoder, kind)
+        encoding.writeVarString(encoder, this.#nodeId)
+        encoding.writeUint8Array(encoder, encodeAwareness(states))
+      }),
+    )
+  }
+}
+
+/** Another server; what is said to all of them is said once. */
+class RemoteNode implements AwarenessPeer {
+  readonly isRemote = true
+  readonly #query: () => void
+
+  constructor(query: () => void) {
+    this.#query = query
+  }
+
+  send(): void {}
+
+  /** Its clients are its own business; what it says of them now is what counts. */
+  probe(): void {
+    this.#query()
+  }
+}
