@@ -7,12 +7,16 @@ export interface AwarenessPeer {
   send(frame: Uint8Array): void
   /** Asks for a sign of life; a peer that gives none is ended soon. */
   probe(): void
-  /** Another server, with many clients: it is told of by `tellOthers`. */
+  /** Another server, with many clients: it is told by `tellOthers`. */
   readonly isRemote?: boolean
+  /** Of another server: asks one of its clients for its state under a clock above this. */
+  renew?(clientId: number, clock: number): void
 }
 
 interface Entry extends AwarenessState {
   owner: AwarenessPeer
+  /** Others wait for the next clock, whatever the state. */
+  isAwaited?: boolean
   /** When its clock last went up. */
   renewedAtMs: number
 }
@@ -87,6 +91,14 @@ export class AwarenessRelay {
     return [...this.#entries.values()].filter(({ owner, json }) => !owner.isRemote && json !== null)
   }
 
+  /** Asks a client of this server for its state under a clock above this. */
+  renew(clientId: number, clock: number): void {
+    const entry = this.#entries.get(clientId)
+    if (!entry || entry.owner.isRemote) return
+    entry.isAwaited = true
+    askForNewerState(entry.owner, clientId, Math.max(clock, entry.clock))
+  }
+
   leave(peer: AwarenessPeer): void {
     this.#members.delete(peer)
     const released = [...this.#entries.values()].filter(({ owner }) => owner === peer)
@@ -156,8 +168,9 @@ export class AwarenessRelay {
       this.#release(known)
       return
     }
-    if (json !== known.json) this.#markChanged(clientId)
+    if (json !== known.json || known.isAwaited) this.#markChanged(clientId)
     else if (json !== null && !this.#changed.has(clientId)) this.#renewed.add(clientId)
+    known.isAwaited = false
     known.clock = clock
     known.json = json
     known.renewedAtMs = this.#context.clock.now()
@@ -216,5 +229,6 @@ export class AwarenessRelay {
  * is what the others need to accept it.
  */
 function askForNewerState(peer: AwarenessPeer, clientId: number, clock: number): void {
-  peer.send(encodeAwarenessMessage([{ clientId, clock, json: null }]))
+  if (peer.renew) peer.renew(clientId, clock)
+  else peer.send(encodeAwarenessMessage([{ clientId, clock, json: null }]))
 }

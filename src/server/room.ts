@@ -183,10 +183,15 @@ export class Room {
       onMessage: message => this.#remote?.receive(message),
       onGap: () => {
         void this.#document?.catchUp()
-        this.#remote?.query()
+        this.#remote?.reintroduce()
       },
     })
     this.#remote?.query()
+  }
+
+  /** There is another server that shares the storage, or it is heard again. */
+  findNodes(): void {
+    this.#remote?.reintroduce()
   }
 
   /** Another server that shares the storage is gone. */
@@ -385,6 +390,7 @@ export class Room {
   #finish(): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.#remote?.close()
     this.#unsubscribe()
     this.#policy?.release()
     this.#awareness.destroy()

@@ -52,6 +52,11 @@ export class Rooms {
     this.#sequencing.sweep(nowMs)
   }
 
+  /** There is another server that shares the storage, or it is heard again. */
+  findNodes(): void {
+    for (const room of this.#rooms.values()) room.findNodes()
+  }
+
   /** Another server that shares the storage is gone. */
   loseNode(id: string): void {
     for (const room of this.#rooms.values()) room.loseNode(id)

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { systemClock } from '../base/clock.ts'
+import { ClusterNodes } from './cluster/nodes.ts'
 import { httpHandler, refuseUpgrade, type ServerHealth } from './http.ts'
+import type { DocumentLog } from './log/document-log.ts'
 import { levelLog } from './log/level-log.ts'
 import { memoryLog } from './log/memory-log.ts'
 import { checkLoopback, isLocalRequest } from './loopback.ts'
@@ -38,12 +40,23 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
   checkLoopback(host)
   if (server?.listening) checkLoopback(hostOf(server))
 
+  const timings = { ...defaultTimings, ...options.timings }
+  const clock = options.clock ?? systemClock
+  const storage = await openStorage(options.storage)
+  const nodes =
+    storage.cluster &&
+    new ClusterNodes(
+      storage.cluster,
+      { clock, timings },
+      { onFound: () => rooms.findNodes(), onLost: id => rooms.loseNode(id) },
+    )
   const context: ServerContext = {
-    storage: await openStorage(options.storage),
+    storage,
+    nodes,
     log,
     limits: { ...defaultLimits, ...options.limits },
-    timings: { ...defaultTimings, ...options.timings },
-    clock: options.clock ?? systemClock,
+    timings,
+    clock,
   }
   const media = new MediaEndpoint(
     await openMedia(options).catch(async error => {
@@ -53,6 +66,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
     context.limits.maxMediaSize,
   )
   const rooms = new Rooms(context)
+  await nodes?.start()
   const health = (): ServerHealth => ({
     status: 'ok',
     rooms: rooms.count,
@@ -97,6 +111,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
     await rooms.drain()
     await endSockets(sockets, context)
     cancelSweep()
+    nodes?.stop()
     http.off('upgrade', onUpgrade)
     if (isOurs) http.closeAllConnections()
     await media.settle()
@@ -114,7 +129,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
   }
 }
 
-async function openStorage(storage: ServerOptions['storage']) {
+async function openStorage(storage: ServerOptions['storage']): Promise<DocumentLog> {
   if (storage === undefined) return memoryLog()
   return typeof storage === 'string' ? levelLog(storage) : storage
 }

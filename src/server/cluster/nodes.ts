@@ -8,26 +8,32 @@ const CHANNEL = '\u0001nodes'
 const HEARTBEAT = new Uint8Array([1])
 const LEAVING = new Uint8Array([2])
 
+export interface NodesListener {
+  /** There is another server, or it is heard again. */
+  onFound(): void
+  /** The server of this id has ended, or nothing was heard of it for `nodeLostMs`. */
+  onLost(id: string): void
+}
+
 /** The servers that share a log, as far as they are heard. */
 export class ClusterNodes {
   /** Of this server, as long as it runs. */
   readonly id: string = randomUUID()
   readonly #cluster: Cluster
   readonly #context: Pick<ServerContext, 'clock' | 'timings'>
-  readonly #onLost: (id: string) => void
+  readonly #listener: NodesListener
   readonly #heardAtMs = new Map<string, number>()
   #cancel = () => {}
   #unsubscribe = () => {}
 
-  /** @param onLost the server of this id has ended, or nothing was heard of it for `nodeLostMs` */
   constructor(
     cluster: Cluster,
     context: Pick<ServerContext, 'clock' | 'timings'>,
-    onLost: (id: string) => void,
+    listener: NodesListener,
   ) {
     this.#cluster = cluster
     this.#context = context
-    this.#onLost = onLost
+    this.#listener = listener
   }
 
   async start(): Promise<void> {
@@ -62,11 +68,17 @@ export class ClusterNodes {
   #receive(message: Uint8Array): void {
     const id = Buffer.from(message.subarray(1)).toString()
     if (message[0] === LEAVING[0]) this.#lose(id)
-    else this.#heardAtMs.set(id, this.#context.clock.now())
+    else this.#hear(id)
+  }
+
+  #hear(id: string): void {
+    const isNew = !this.#heardAtMs.has(id)
+    this.#heardAtMs.set(id, this.#context.clock.now())
+    if (isNew) this.#listener.onFound()
   }
 
   #lose(id: string): void {
     this.#heardAtMs.delete(id)
-    this.#onLost(id)
+    this.#listener.onLost(id)
   }
 }

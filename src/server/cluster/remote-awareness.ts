@@ -9,6 +9,10 @@ const MAX_STATES = 50
 /** Asks the others for what they have. */
 const QUERY = 0
 const STATES = 1
+/** Nobody has the room open on this server any more. */
+const CLOSED = 2
+/** Asks a client, wherever it is, for its state under a newer clock. */
+const RENEW = 3
 
 /**
  * The awareness of one room on the other servers of a cluster: each of them is a peer of the relay, which holds the states of
@@ -28,22 +32,43 @@ export class RemoteAwareness {
 
   /** Asks the others for the states of their clients. */
   query(): void {
-    this.#say(QUERY, [])
+    this.#say(QUERY)
+  }
+
+  /** After a time in which the servers could not hear each other. */
+  reintroduce(): void {
+    this.query()
+    this.tell(this.#relay.localStates())
   }
 
   /** Tells the others of this server's clients. */
   tell(states: readonly AwarenessState[]): void {
     for (let start = 0; start < states.length; start += MAX_STATES) {
-      this.#say(STATES, states.slice(start, start + MAX_STATES))
+      this.#say(STATES, encodeAwareness(states.slice(start, start + MAX_STATES)))
     }
   }
 
   receive(message: Uint8Array): void {
     const decoder = decoding.createDecoder(message)
     const kind = decoding.readUint8(decoder)
-    const node = this.#node(decoding.readVarString(decoder))
-    if (kind === QUERY) this.tell(this.#relay.localStates())
-    else this.#relay.receive(node, decodeAwareness(decoding.readTailAsUint8Array(decoder)))
+    const nodeId = decoding.readVarString(decoder)
+    switch (kind) {
+      case QUERY:
+        return this.tell(this.#relay.localStates())
+      case STATES: {
+        const states = decodeAwareness(decoding.readTailAsUint8Array(decoder))
+        return this.#relay.receive(this.#node(nodeId), states)
+      }
+      case CLOSED:
+        return this.lose(nodeId)
+      case RENEW:
+        return this.#relay.renew(decoding.readVarUint(decoder), decoding.readVarUint(decoder))
+    }
+  }
+
+  /** Tells the others that nobody is here any more. */
+  close(): void {
+    this.#say(CLOSED)
   }
 
   /** This server is gone, and its clients with it. */
@@ -57,19 +82,27 @@ export class RemoteAwareness {
   #node(id: string): RemoteNode {
     let node = this.#nodes.get(id)
     if (!node) {
-      node = new RemoteNode(() => this.query())
+      node = new RemoteNode(this)
       this.#nodes.set(id, node)
       this.#relay.join(node)
     }
     return node
   }
 
-  #say(kind: number, states: readonly AwarenessState[]): void {
+  renew(clientId: number, clock: number): void {
+    const content = encoding.encode(encoder => {
+      encoding.writeVarUint(encoder, clientId)
+      encoding.writeVarUint(encoder, clock)
+    })
+    this.#say(RENEW, content)
+  }
+
+  #say(kind: number, content: Uint8Array = new Uint8Array()): void {
     this.#publish(
       encoding.encode(encoder => {
         encoding.writeUint8(encoder, kind)
         encoding.writeVarString(encoder, this.#nodeId)
-        encoding.writeUint8Array(encoder, encodeAwareness(states))
+        encoding.writeUint8Array(encoder, content)
       }),
     )
   }
@@ -78,16 +111,20 @@ export class RemoteAwareness {
 /** Another server; what is said to all of them is said once. */
 class RemoteNode implements AwarenessPeer {
   readonly isRemote = true
-  readonly #query: () => void
+  readonly #remote: RemoteAwareness
 
-  constructor(query: () => void) {
-    this.#query = query
+  constructor(remote: RemoteAwareness) {
+    this.#remote = remote
   }
 
   send(): void {}
 
   /** Its clients are its own business; what it says of them now is what counts. */
   probe(): void {
-    this.#query()
+    this.#remote.query()
+  }
+
+  renew(clientId: number, clock: number): void {
+    this.#remote.renew(clientId, clock)
   }
 }
