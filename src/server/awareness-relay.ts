@@ -1,4 +1,6 @@
+import { decodePresence } from '../schema/presence.ts'
 import type { AwarenessState } from './awareness-codec.ts'
+import { DENIED, Refusal } from './close-codes.ts'
 import type { ServerContext } from './options.ts'
 import { encodeAwarenessMessage } from './protocol.ts'
 
@@ -70,10 +72,20 @@ export class AwarenessRelay {
     peer.send(encodeAwarenessMessage(this.#statesFor(peer)))
   }
 
-  receive(peer: AwarenessPeer, states: readonly AwarenessState[]): void {
+  /**
+   * @param identity whose connection it is: what it says of somebody else does not count
+   * @throws Refusal if it says that it is somebody else
+   */
+  receive(peer: AwarenessPeer, states: readonly AwarenessState[], identity?: string): void {
     const member = this.#members.get(peer)
     if (!member) return
     for (const state of states) {
+      if (identity !== undefined && saysAnother(state, identity)) {
+        // Clients of y-websocket pass on what they hear, also of those who are gone meanwhile.
+        const holder = this.#entries.get(state.clientId)?.owner
+        if (holder ? holder !== peer : this.#gone.has(state.clientId)) continue
+        throw new Refusal(DENIED, `awareness of somebody else than ${identity}`)
+      }
       member.clientId ??= state.clientId
       const known = this.#entries.get(state.clientId)
       if (!known) this.#claim(peer, member, state)
@@ -222,6 +234,11 @@ export class AwarenessRelay {
       this.#gone.delete(clientId)
     }
   }
+}
+
+function saysAnother({ json }: AwarenessState, identity: string): boolean {
+  const said = json === null ? undefined : decodePresence(JSON.parse(json))?.identity
+  return said !== undefined && said !== identity
 }
 
 /**

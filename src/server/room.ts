@@ -299,7 +299,7 @@ export class Room {
         break
       case 'awareness':
         this.#checkAwareness(message.states)
-        this.#awareness.receive(connection, message.states)
+        this.#awareness.receive(connection, message.states, connection.visitor.identity)
         break
       case 'query-awareness':
         this.#awareness.answer(connection)

@@ -33,7 +33,7 @@ export type Judgement =
 
 /** Judges what is to be stored together: against the document, and what it has judged before. */
 export interface Judge<Sender> {
-  judge(submission: Submission<Sender> & { decoded: DecodedUpdate }): Judgement
+  judge(submission: Submission<Sender>, decoded: DecodedUpdate): Judgement
 }
 
 export interface AdmissionListener<Sender> {
@@ -99,7 +99,7 @@ export class Admission<Sender> {
         before.submissions.push(submission)
         continue
       }
-      const judgement = judge.judge({ ...submission, decoded })
+      const judgement = judge.judge(submission, decoded)
       if (judgement.kind !== 'accepted') {
         dropped.set(sender, { judgement, submissions: [submission] })
         continue

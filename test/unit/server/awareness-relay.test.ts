@@ -133,3 +133,33 @@ describe('a client id', () => {
     expect(b.news().map(([clientId]) => clientId)).toEqual([1, 2])
   })
 })
+
+describe('awareness of identities', () => {
+  const of = (clientId: number, identity: string, clock = 1) => ({
+    clientId,
+    clock,
+    json: JSON.stringify({ identity, typing: 1 }),
+  })
+  const refusal = 'awareness of somebody else than mallory'
+
+  it('refuses a connection that says it is somebody else, from the beginning or later', () => {
+    const { relay, peer } = relayRoom()
+    const mallory = peer()
+    expect(() => relay.receive(mallory, [of(1, 'alice')], 'mallory')).toThrow(refusal)
+    expect(relay.localStates()).toEqual([])
+    relay.receive(mallory, [of(1, 'mallory')], 'mallory')
+    expect(() => relay.receive(mallory, [of(1, 'alice', 2)], 'mallory')).toThrow(refusal)
+    expect(relay.localStates()).toMatchObject([of(1, 'mallory')])
+  })
+
+  it('ignores what is passed on of others, who are there or have just left', () => {
+    const { relay, peer } = relayRoom()
+    const [alice, bob] = [peer(), peer()]
+    relay.receive(alice, [of(1, 'alice')], 'alice')
+    relay.receive(bob, [of(1, 'alice', 2)], 'bob')
+    expect(relay.localStates()).toMatchObject([of(1, 'alice')])
+    relay.leave(alice)
+    relay.receive(bob, [of(1, 'alice')], 'bob')
+    expect(relay.localStates()).toEqual([])
+  })
+})
