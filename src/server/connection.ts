@@ -41,6 +41,10 @@ export class Connection implements AwarenessPeer, UpdateSender {
     socket.pause()
   }
 
+  get identity(): string | undefined {
+    return this.visitor.identity
+  }
+
   start(listener: ConnectionListener): void {
     this.#listener = listener
     if (this.#isEnded) listener.onEnd()

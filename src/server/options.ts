@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Clock } from '../base/clock.ts'
 import type { RolePermissions } from '../schema/permissions.ts'
+import type { ValueLimits } from './authorization/facts.ts'
 import type { ClusterNodes } from './cluster/nodes.ts'
 import type { DocumentLog } from './log/document-log.ts'
 import type { MediaStorage } from './media/media-storage.ts'
@@ -131,6 +132,9 @@ export interface ServerContext {
 
 export interface AccessContext {
   readonly permissions: RolePermissions
+  readonly limits: ValueLimits
+  /** How far ahead of the server's the clock of a device may be. */
+  readonly maxClockSkewMs: number
   /** Whether somebody may have and write a room that is none of ours. */
   mayOpen(identity: string, room: string): boolean
 }

@@ -36,6 +36,8 @@ export interface Seed {
 export interface RoomListener {
   /** Who may have it and write what in it; undefined = everybody everything. Released when nobody has it open. */
   policy(): RoomPolicy | undefined
+  /** The client id under which nobody but the server writes; undefined where nothing is judged. */
+  reservedWriter(): Promise<number> | undefined
   /** What is to be added to a document before anybody reads it, if anything. */
   seed(read: () => Promise<Uint8Array>): Promise<Seed | undefined>
   /** It has been loaded, or somebody else than the server itself has changed it. */
@@ -162,6 +164,8 @@ export class Room {
     try {
       await this.#subscribe()
       const document = await DurableDocument.load(this.#name, this.#context, this.#documentListener)
+      const reserved = await this.#listener.reservedWriter()
+      if (reserved !== undefined) document.owners.set(reserved, '')
       await this.#seed(document)
       this.#document = document
       // What was told before it was there.

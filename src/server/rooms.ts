@@ -19,7 +19,8 @@ export class Rooms {
   constructor(context: ServerContext) {
     this.#context = context
     const { access } = context
-    this.#policies = access && new RoomPolicies({ ...access, open: name => this.open(name) })
+    this.#policies =
+      access && new RoomPolicies({ ...access, clock: context.clock, open: name => this.open(name) })
     const audience = (sid: string) => this.#rooms.get(outboxName(sid))?.connectionCount ?? 0
     this.#sequencing = new Sequencing(context, this, audience)
   }
@@ -73,6 +74,7 @@ export class Rooms {
     if (!room) {
       const opened = new Room(name, this.#context, {
         policy: () => this.#policies?.open(name),
+        reservedWriter: () => (this.#policies ? this.#sequencing.clientId() : undefined),
         seed: read => this.#sequencing.seed(name, read),
         onNews: () => this.#sequencing.onNews(name),
         onUnused: () => {

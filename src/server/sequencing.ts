@@ -63,6 +63,11 @@ export class Sequencing {
     return undefined
   }
 
+  /** Under which the server writes. */
+  clientId(): Promise<number> {
+    return this.#context.clientId()
+  }
+
   /** Something has happened in a room of any kind. */
   onNews(room: string): void {
     const sid = parseOutboxName(room)

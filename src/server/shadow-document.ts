@@ -4,6 +4,8 @@ import type { ServerContext } from './options.ts'
 
 /** Where an update comes from; it hears what becomes of it. */
 export interface UpdateSender {
+  /** Whose updates they are, where they are judged. */
+  readonly identity?: string | undefined
   /** It is durable, and in the document. */
   onStored(update: Uint8Array): void
   /** It could not be kept. The code is one of the WebSocket. */

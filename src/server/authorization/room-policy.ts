@@ -1,10 +1,18 @@
-import { userSid } from '../../base/ids.ts'
 import type { RolePermissions } from '../../schema/permissions.ts'
 import type { DurableDocument, Gate } from '../durable-document.ts'
 import type { Room } from '../room.ts'
 import { roomKindOf } from '../room-kind.ts'
 import type { UpdateSender } from '../shadow-document.ts'
 import { Authority, type AuthorityListener } from './authority.ts'
+import { conversationGrammar } from './conversation-grammar.ts'
+import { AuthorityFacts, type FactsContext, UserFacts } from './document-facts.ts'
+import { gateOf } from './gate.ts'
+import type { Grammar } from './grammar.ts'
+import { outboxGrammar } from './outbox-grammar.ts'
+import { pageGrammar } from './page-grammar.ts'
+import { userGrammar } from './user-grammar.ts'
+
+type RoomDocument = DurableDocument<UpdateSender>
 
 /** Who may have one room, and write what in it. */
 export interface RoomPolicy {
@@ -13,12 +21,12 @@ export interface RoomPolicy {
   /** Why this identity may not have it; undefined = they may. */
   whyNotRead(identity: string): string | undefined
   /** Undefined = everybody who may have it may write everything. */
-  gateOf(document: DurableDocument<UpdateSender>): Gate<UpdateSender> | undefined
+  gateOf(document: RoomDocument): Gate<UpdateSender> | undefined
   follow(listener: AuthorityListener): void
   release(): void
 }
 
-export interface PolicyContext {
+export interface PolicyContext extends FactsContext {
   readonly permissions: RolePermissions
   /** Of rooms of other apps. */
   mayOpen(identity: string, room: string): boolean
@@ -42,7 +50,7 @@ export class RoomPolicies {
       case 'page':
         return this.#ofConversation(room.sid, room.kind)
       case 'user':
-        return userPolicy(room.sid)
+        return userPolicy(room.sid, this.#context)
       case 'other':
         return otherPolicy(identity => this.#context.mayOpen(identity, name))
     }
@@ -61,7 +69,12 @@ export class RoomPolicies {
     return {
       whenReady: authority.whenReady,
       whyNotRead: identity => authority.whyNotRead(identity),
-      gateOf: () => undefined,
+      gateOf: document =>
+        gateOf(
+          document,
+          this.#grammarOf(kind, authority, document),
+          () => kind === 'conversation' && authority.standings.creator === undefined,
+        ),
       follow: listener => {
         stop = authority.follow(listener)
       },
@@ -74,13 +87,27 @@ export class RoomPolicies {
       },
     }
   }
+
+  #grammarOf(kind: string, authority: Authority, { doc }: RoomDocument): Grammar {
+    const facts = new AuthorityFacts(authority, doc, this.#context)
+    switch (kind) {
+      case 'conversation':
+        return conversationGrammar(facts)
+      case 'outbox':
+        return outboxGrammar(facts)
+      default:
+        return pageGrammar
+    }
+  }
 }
 
 const always = { whenReady: Promise.resolve(), follow() {}, release() {} }
 
 /** Everybody may see a user; what they write there only they themselves. */
-function userPolicy(sid: string): RoomPolicy {
-  return { ...always, whyNotRead: () => undefined, gateOf: () => undefined }
+function userPolicy(sid: string, context: FactsContext): RoomPolicy {
+  const gateOfUser = (document: RoomDocument) =>
+    gateOf(document, userGrammar(sid, new UserFacts(document.doc, context)))
+  return { ...always, whyNotRead: () => undefined, gateOf: gateOfUser }
 }
 
 /** All or nothing. */

@@ -76,6 +76,11 @@ export class Standings {
     return role
   }
 
+  /** The memberships of a participant that are there. */
+  recordsOf(participantKey: string): readonly ParticipantRecord[] {
+    return this.#records.get(participantKey) ?? []
+  }
+
   of(identity: string): Standing {
     return {
       isCreator: this.creator === identity,

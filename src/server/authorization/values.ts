@@ -38,9 +38,10 @@ export function isAttributeValue(value: unknown, limits: ValueLimits): boolean {
 /** What is wrong with the time of a change, if anything. */
 export function checkTime(time: unknown, facts: TimeFacts): Objection | undefined {
   if (!isTime(time)) return refuse(`${quote(String(time))} is not a time`)
-  const { newestTime, nowMs, maxClockSkewMs } = facts
-  if (time <= Math.max(nowMs + maxClockSkewMs, newestTime + TIMES_BEYOND_NEWEST_MS))
-    return undefined
+  const { nowMs, maxClockSkewMs } = facts
+  if (time <= nowMs + maxClockSkewMs) return undefined
+  // To be looked for in all of the document.
+  if (time <= facts.newestTime + TIMES_BEYOND_NEWEST_MS) return undefined
   const aheadMs = time - nowMs
   return refuse(
     `the clock of the device is ${Math.round(aheadMs / 1000)} s ahead of the server's, and may be ${maxClockSkewMs / 1000} s; set it right`,
