@@ -12,6 +12,8 @@ import { checkLoopback, isLocalRequest } from './loopback.ts'
 import { mediaDirectory } from './media/media-directory.ts'
 import { MediaEndpoint } from './media/media-endpoint.ts'
 import { memoryMedia } from './media/media-storage.ts'
+import { ServerMetrics } from './metrics/server-metrics.ts'
+import { StorageHealth } from './metrics/storage-health.ts'
 import { defaultLimits, defaultTimings, type ServerContext, type ServerOptions } from './options.ts'
 import { Rooms } from './rooms.ts'
 
@@ -44,6 +46,8 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
     limits: { ...defaultLimits, ...options.limits },
     timings: { ...defaultTimings, ...options.timings },
     clock: options.clock ?? systemClock,
+    metrics: new ServerMetrics(),
+    health: new StorageHealth(),
   }
   const media = new MediaEndpoint(
     await openMedia(options).catch(async error => {
