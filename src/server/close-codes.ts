@@ -3,6 +3,7 @@
  */
 
 export const GOING_AWAY = 1001
+export const MESSAGE_TOO_BIG = 1009
 export const INTERNAL_ERROR = 1011
 export const MALFORMED = 4400
 export const TOO_LARGE = 4413

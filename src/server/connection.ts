@@ -1,3 +1,5 @@
+import { encodeExtension } from '../base/wire/extension.ts'
+import { Acknowledgements } from './acknowledgements.ts'
 import type { AwarenessPeer } from './awareness-relay.ts'
 import { INTERNAL_ERROR, MALFORMED, Refusal } from './close-codes.ts'
 import type { ServerContext } from './options.ts'
@@ -18,6 +20,7 @@ export class Connection implements AwarenessPeer, UpdateSender {
   readonly #socket: ServerSocket
   readonly #context: ServerContext
   readonly #room: string
+  readonly #acknowledgements: Acknowledgements | undefined
   #listener: ConnectionListener | undefined
   #uncommitted = 0
   #sentAtMs: number
@@ -32,6 +35,11 @@ export class Connection implements AwarenessPeer, UpdateSender {
     this.#context = context
     this.#room = room
     this.#sentAtMs = this.#heardAtMs = context.clock.now()
+    if (visitor.speaksExtension) {
+      this.#acknowledgements = new Acknowledgements(count =>
+        this.send(encodeExtension({ type: 'saved', count })),
+      )
+    }
     socket.on('pong', () => this.#hear())
     socket.on('close', () => this.#end())
     // Broken frames and messages over the limit; `close` follows.
@@ -58,6 +66,7 @@ export class Connection implements AwarenessPeer, UpdateSender {
 
   /** Counts bytes that wait to become durable (negative: that wait no longer); with too many, reading stops. */
   hold(bytes: number): void {
+    if (bytes > 0) this.#acknowledgements?.wait()
     const { maxUncommitted } = this.#context.limits
     const wasFull = this.#uncommitted > maxUncommitted
     this.#uncommitted += bytes
@@ -68,6 +77,7 @@ export class Connection implements AwarenessPeer, UpdateSender {
 
   onStored(update: Uint8Array): void {
     this.hold(-update.length)
+    this.#acknowledgements?.settle()
   }
 
   onRefused(update: Uint8Array, code: number, reason: string): void {
@@ -87,7 +97,9 @@ export class Connection implements AwarenessPeer, UpdateSender {
       this.#cut('does not answer')
     }
     if (nowMs - this.#heardAtMs >= pingAfterMs) this.probe()
-    if (nowMs - this.#sentAtMs >= quietMs) this.send(noOpMessage)
+    // Our own transport asks when it hears nothing; y-websocket gives up.
+    const isPatient = this.visitor.speaksExtension
+    if (!isPatient && nowMs - this.#sentAtMs >= quietMs) this.send(noOpMessage)
   }
 
   /** Takes no more messages; what was taken goes on its way. */
@@ -108,7 +120,10 @@ export class Connection implements AwarenessPeer, UpdateSender {
     this.#hear()
     try {
       if (!isBinary) throw new Refusal(MALFORMED, 'text message; this protocol is binary')
-      this.#listener?.onMessage(decodeMessage(data))
+      const message = decodeMessage(data)
+      if (message.type === 'update') this.#acknowledgements?.receive()
+      if (message.type === 'token') this.visitor.onToken?.(message.token)
+      else this.#listener?.onMessage(message)
     } catch (error) {
       this.#refuse(error)
     }

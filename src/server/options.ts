@@ -49,6 +49,8 @@ export interface ServerLimits {
   maxAwarenessState: number
   /** Awareness states a connection may hold; further ones are ignored. */
   maxAwarenessClients: number
+  /** Rooms that a client may have open over one socket; further ones are closed with 4413. */
+  maxRoomsPerConnection: number
   /** Updates of one document in the log before they are folded into a snapshot. */
   maxLogLength: number
   /** Bytes of an attachment; a larger one is answered with 413. */
@@ -62,6 +64,7 @@ export const defaultLimits: ServerLimits = {
   maxUncommitted: 4 * 2 ** 20,
   maxAwarenessState: 16 * 2 ** 10,
   maxAwarenessClients: 32,
+  maxRoomsPerConnection: 10_000,
   maxLogLength: 1_000,
   maxMediaSize: 16 * 2 ** 20,
 }

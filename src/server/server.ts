@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { systemClock } from '../base/clock.ts'
+import { acceptSocket, asksForExtension } from './accept.ts'
+import { GOING_AWAY } from './close-codes.ts'
 import { httpHandler, refuseUpgrade, type ServerHealth } from './http.ts'
 import { levelLog } from './log/level-log.ts'
 import { memoryLog } from './log/memory-log.ts'
@@ -69,11 +71,12 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (closed) return refuseUpgrade(socket, '503 Service Unavailable')
     if (!isLocalRequest(request)) return refuseUpgrade(socket, '403 Forbidden')
+    const { url = '/' } = request
     sockets.handleUpgrade(request, socket, head, webSocket =>
-      rooms.accept(webSocket, request.url ?? '/', {
+      acceptSocket(context, rooms, webSocket, url, {
         identity: undefined,
         address: request.socket.remoteAddress ?? '',
-        speaksExtension: false,
+        speaksExtension: asksForExtension(url),
       }),
     )
   }
@@ -143,6 +146,8 @@ async function endSockets(sockets: WebSocketServer, { clock, timings }: ServerCo
   const cancel = clock.setTimeout(() => {
     for (const socket of sockets.clients) socket.terminate()
   }, timings.closeWithinMs)
+  // The rooms have closed theirs; these are multiplexed ones with none.
+  for (const socket of sockets.clients) socket.close(GOING_AWAY, 'the server is shutting down')
   await Promise.all([...sockets.clients].map(socket => once(socket, 'close')))
   cancel()
 }

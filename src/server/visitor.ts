@@ -6,6 +6,8 @@ export interface Visitor {
   readonly address: string
   /** Whether it speaks `base/wire/extension.ts`. */
   readonly speaksExtension: boolean
+  /** Called when it sends another token. */
+  onToken?(token: string): void
 }
 
 /** What the server needs of a `WebSocket` of the package ws; the channels of a multiplexed socket have it too. */
