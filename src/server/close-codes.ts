@@ -3,8 +3,12 @@
  */
 
 export const GOING_AWAY = 1001
+export const MESSAGE_TOO_BIG = 1009
 export const INTERNAL_ERROR = 1011
+export const TRY_LATER = 1013
 export const MALFORMED = 4400
+export const UNAUTHENTICATED = 4401
+export const DENIED = 4403
 export const TOO_LARGE = 4413
 
 /** What a client sent cannot be accepted: its connection is closed with this code and message. */

@@ -65,6 +65,8 @@ export interface ServerLimits {
   maxAwarenessState: number
   /** Awareness states a connection may hold; further ones are ignored. */
   maxAwarenessClients: number
+  /** Rooms that a client may have open over one socket; further ones are closed with 4413. */
+  maxRoomsPerConnection: number
   /** Updates of one document in the log before they are folded into a snapshot. */
   maxLogLength: number
   /** Bytes of an attachment; a larger one is answered with 413. */
@@ -79,8 +81,6 @@ export interface ServerLimits {
   maxConnectionsPerIdentity: number
   /** Sockets from one address (of IPv6, from one /64); a further one is closed with 1013. */
   maxConnectionsPerAddress: number
-  /** Rooms that one multiplexed socket may have open. */
-  maxRoomsPerConnection: number
   /** New sockets from one address per second; further ones are answered with 429. */
   connectionsPerSecond: number
   /**
@@ -103,6 +103,7 @@ export const defaultLimits: ServerLimits = {
   maxUncommitted: 4 * 2 ** 20,
   maxAwarenessState: 16 * 2 ** 10,
   maxAwarenessClients: 32,
+  maxRoomsPerConnection: 10_000,
   maxLogLength: 1_000,
   maxMediaSize: 16 * 2 ** 20,
   maxDocumentSize: 64 * 2 ** 20,
@@ -110,7 +111,6 @@ export const defaultLimits: ServerLimits = {
   maxClockSkewMs: 7 * 24 * 60 * 60 * 1_000,
   maxConnectionsPerIdentity: 1_000,
   maxConnectionsPerAddress: 5_000,
-  maxRoomsPerConnection: 5_000,
   connectionsPerSecond: 200,
   updatesPerSecond: 500,
   awarenessPerSecond: 200,

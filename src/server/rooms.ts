@@ -1,5 +1,5 @@
 import { outboxName } from '../schema/messages/ids.ts'
-import { Refusal } from './close-codes.ts'
+import { GOING_AWAY, Refusal } from './close-codes.ts'
 import { Connection } from './connection.ts'
 import type { ServerContext } from './options.ts'
 import { Room } from './room.ts'
@@ -12,6 +12,7 @@ export class Rooms {
   readonly #context: ServerContext
   readonly #rooms = new Map<string, Room>()
   readonly #sequencing: Sequencing
+  #isDraining = false
 
   constructor(context: ServerContext) {
     this.#context = context
@@ -31,6 +32,8 @@ export class Rooms {
 
   accept(socket: ServerSocket, requestUrl: string, visitor: Visitor): void {
     try {
+      // A multiplexed socket is still there to ask.
+      if (this.#isDraining) throw new Refusal(GOING_AWAY, 'the server is shutting down')
       const name = roomNameOf(requestUrl, this.#context.limits.maxRoomName)
       this.open(name).join(new Connection(socket, this.#context, name, visitor))
     } catch (error) {
@@ -48,6 +51,7 @@ export class Rooms {
   }
 
   async drain(): Promise<void> {
+    this.#isDraining = true
     await Promise.all([...this.#rooms.values()].map(room => room.stopReading()))
     await this.#sequencing.drain()
     await Promise.all([...this.#rooms.values()].map(room => room.drain()))

@@ -5,10 +5,12 @@ export interface Metric {
 
 export type Labels = Readonly<Record<string, string>>
 
-/** A number for each combination of labels that only goes up. */
+/** A number, or one for each combination of labels, that only goes up. */
 export class Counter implements Metric {
   readonly #name: string
   readonly #help: string
+  /** Without labels, which is all that is counted for each message. */
+  #count = 0
   readonly #values = new Map<string, number>()
 
   constructor(name: string, help: string) {
@@ -16,13 +18,18 @@ export class Counter implements Metric {
     this.#help = help
   }
 
-  add(amount = 1, labels: Labels = {}): void {
+  add(amount = 1, labels?: Labels): void {
+    if (!labels) {
+      this.#count += amount
+      return
+    }
     const key = renderLabels(labels)
     this.#values.set(key, (this.#values.get(key) ?? 0) + amount)
   }
 
   render(): string {
-    return renderMetric(this.#name, this.#help, 'counter', this.#values)
+    const values = this.#values.size > 0 ? this.#values : new Map([['', this.#count]])
+    return renderMetric(this.#name, this.#help, 'counter', values)
   }
 }
 
