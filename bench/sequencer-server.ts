@@ -2,6 +2,8 @@ import { EventEmitter } from 'node:events'
 import * as encoding from 'lib0/encoding'
 import { systemClock } from '../src/base/clock.ts'
 import { type DocumentLog, memoryLog } from '../src/server/index.ts'
+import { ServerMetrics } from '../src/server/metrics/server-metrics.ts'
+import { StorageHealth } from '../src/server/metrics/storage-health.ts'
 import { defaultLimits, defaultTimings } from '../src/server/options.ts'
 import { Rooms } from '../src/server/rooms.ts'
 import type { ServerSocket } from '../src/server/visitor.ts'
@@ -34,6 +36,8 @@ export class BenchServer {
       limits: defaultLimits,
       timings: defaultTimings,
       clock: systemClock,
+      metrics: new ServerMetrics(),
+      health: new StorageHealth(),
     })
   }
 

@@ -3,7 +3,9 @@
  */
 
 export const GOING_AWAY = 1001
+export const MESSAGE_TOO_BIG = 1009
 export const INTERNAL_ERROR = 1011
+export const TRY_LATER = 1013
 export const MALFORMED = 4400
 export const UNAUTHENTICATED = 4401
 export const DENIED = 4403

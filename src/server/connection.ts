@@ -1,7 +1,9 @@
 import { encodeExtension } from '../base/wire/extension.ts'
+import { Acknowledgements } from './acknowledgements.ts'
 import type { Refused } from './authorization/admission.ts'
 import type { AwarenessPeer } from './awareness-relay.ts'
 import { closeReason, DENIED, INTERNAL_ERROR, MALFORMED, Refusal } from './close-codes.ts'
+import { Reading } from './limits/reading.ts'
 import type { ServerContext } from './options.ts'
 import { decodeMessage, type Message, noOpMessage } from './protocol.ts'
 import type { UpdateSender } from './shadow-document.ts'
@@ -20,6 +22,8 @@ export class Connection implements AwarenessPeer, UpdateSender {
   readonly #socket: ServerSocket
   readonly #context: ServerContext
   readonly #room: string
+  readonly #reading: Reading
+  readonly #acknowledgements: Acknowledgements | undefined
   #listener: ConnectionListener | undefined
   #uncommitted = 0
   #sentAtMs: number
@@ -34,11 +38,16 @@ export class Connection implements AwarenessPeer, UpdateSender {
     this.#context = context
     this.#room = room
     this.#sentAtMs = this.#heardAtMs = context.clock.now()
+    if (visitor.speaksExtension) {
+      this.#acknowledgements = new Acknowledgements(count =>
+        this.send(encodeExtension({ type: 'saved', count })),
+      )
+    }
     socket.on('pong', () => this.#hear())
     socket.on('close', () => this.#end())
     // Broken frames and messages over the limit; `close` follows.
     socket.on('error', error => this.#warn(error.message))
-    socket.pause()
+    this.#reading = new Reading(socket, context.clock, visitor.allowance)
   }
 
   get identity(): string | undefined {
@@ -49,7 +58,7 @@ export class Connection implements AwarenessPeer, UpdateSender {
     this.#listener = listener
     if (this.#isEnded) listener.onEnd()
     this.#socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary))
-    this.#socket.resume()
+    this.#reading.resume('not-started')
   }
 
   send(frame: Uint8Array): void {
@@ -58,22 +67,26 @@ export class Connection implements AwarenessPeer, UpdateSender {
       this.#cut('reads too slowly')
     } else {
       this.#socket.send(frame)
+      this.#context.metrics.messagesOut.add()
+      this.#context.metrics.bytesOut.add(frame.length)
       this.#sentAtMs = this.#context.clock.now()
     }
   }
 
   /** Counts bytes that wait to become durable (negative: that wait no longer); with too many, reading stops. */
   hold(bytes: number): void {
+    if (bytes > 0) this.#acknowledgements?.wait()
     const { maxUncommitted } = this.#context.limits
     const wasFull = this.#uncommitted > maxUncommitted
     this.#uncommitted += bytes
     const isFull = this.#uncommitted > maxUncommitted
-    if (isFull && !wasFull) this.#socket.pause()
-    if (wasFull && !isFull) this.#socket.resume()
+    if (isFull && !wasFull) this.#reading.pause('uncommitted')
+    if (wasFull && !isFull) this.#reading.resume('uncommitted')
   }
 
   onStored(update: Uint8Array): void {
     this.hold(-update.length)
+    this.#acknowledgements?.settle()
   }
 
   onRefused(update: Uint8Array, code: number, reason: string): void {
@@ -101,11 +114,15 @@ export class Connection implements AwarenessPeer, UpdateSender {
 
   sweep(nowMs: number): void {
     const { pingAfterMs, pongWithinMs, quietMs } = this.#context.timings
+    // Who is not read from cannot be heard either.
+    if (this.#reading.isHindered) this.#hear()
     if (this.#pingedAtMs !== undefined && nowMs - this.#pingedAtMs >= pongWithinMs) {
       this.#cut('does not answer')
     }
     if (nowMs - this.#heardAtMs >= pingAfterMs) this.probe()
-    if (nowMs - this.#sentAtMs >= quietMs) this.send(noOpMessage)
+    // Our own transport asks when it hears nothing; y-websocket gives up.
+    const isPatient = this.visitor.speaksExtension
+    if (!isPatient && nowMs - this.#sentAtMs >= quietMs) this.send(noOpMessage)
   }
 
   /** Takes no more messages; what was taken goes on its way. */
@@ -115,17 +132,19 @@ export class Connection implements AwarenessPeer, UpdateSender {
 
   close(code: number, reason: string): void {
     this.#socket.close(code, closeReason(reason))
-    // A paused socket would not see the other side's confirmation.
-    this.#socket.resume()
     this.#end()
   }
 
   #receive(data: Uint8Array, isBinary: boolean): void {
     if (this.#isEnded || this.#isDeaf) return
     this.#hear()
+    this.#account(data)
     try {
       if (!isBinary) throw new Refusal(MALFORMED, 'text message; this protocol is binary')
-      this.#listener?.onMessage(decodeMessage(data))
+      const message = decodeMessage(data)
+      if (message.type === 'update') this.#acknowledgements?.receive()
+      if (message.type === 'token') this.visitor.onToken?.(message.token)
+      else this.#listener?.onMessage(message)
     } catch (error) {
       this.#refuse(error)
     }
@@ -139,6 +158,13 @@ export class Connection implements AwarenessPeer, UpdateSender {
       this.#context.log.error(`${this.#room}: cannot handle a message`, error)
       this.close(INTERNAL_ERROR, 'internal error')
     }
+  }
+
+  #account(data: Uint8Array): void {
+    const { messagesIn, bytesIn, pauses } = this.#context.metrics
+    messagesIn.add()
+    bytesIn.add(data.length)
+    if (this.#reading.spend(data)) pauses.add()
   }
 
   #hear(): void {
@@ -155,6 +181,7 @@ export class Connection implements AwarenessPeer, UpdateSender {
   #end(): void {
     if (this.#isEnded) return
     this.#isEnded = true
+    this.#reading.end()
     this.#listener?.onEnd()
   }
 

@@ -1,4 +1,6 @@
 export { ConversationsError, type ErrorCode, type StorageFailure } from '../base/errors.ts'
+export type { Authenticate, AuthenticatedIdentity } from './authentication/authenticate.ts'
+export { type JwtKeys, type JwtOptions, jwt } from './authentication/jwt.ts'
 export type { ServerHealth } from './http.ts'
 export type { DocumentLog, StoredDocument } from './log/document-log.ts'
 export { type LevelLog, levelLog } from './log/level-log.ts'

@@ -15,9 +15,21 @@ export function isLoopbackOrigin(origin: string | undefined): boolean {
   return URL.canParse(origin) && isLoopback(new URL(origin).hostname)
 }
 
-/** Also when a server that we were given listens elsewhere too, and when a page from the web connects to localhost. */
-export function isLocalRequest({ socket, headers }: IncomingMessage): boolean {
+function isLocalRequest({ socket, headers }: IncomingMessage): boolean {
   return isLoopback(socket.remoteAddress ?? '') && isLoopbackOrigin(headers.origin)
+}
+
+/** Whether somebody on this machine asks, and no page from the web, no name that leads here, and no proxy on this machine. */
+export function isDirectLocalRequest(request: IncomingMessage): boolean {
+  const {
+    host,
+    forwarded,
+    via,
+    'x-forwarded-for': forwardedFor,
+    'x-real-ip': realIp,
+  } = request.headers
+  const isForwarded = [forwarded, via, forwardedFor, realIp].some(header => header !== undefined)
+  return isLocalRequest(request) && isLoopbackOrigin(`http://${host}`) && !isForwarded
 }
 
 /** @throws ConversationsError `unsupported` */
@@ -25,6 +37,6 @@ export function checkLoopback(host: string): void {
   if (isLoopback(host)) return
   throw new ConversationsError(
     'unsupported',
-    `Refusing to listen on ${host}: this server has no authentication yet, so whoever reaches it can read and write everything. Use 127.0.0.1, ::1 or localhost`,
+    `Refusing to listen on ${host}: there is no authentication, so whoever reaches the server could read and write everything. Give \`authenticate\`, or \`insecure: true\` if that is meant, or use 127.0.0.1, ::1 or localhost`,
   )
 }

@@ -1,16 +1,31 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Clock } from '../base/clock.ts'
-import type { RolePermissions } from '../schema/permissions.ts'
-import type { ValueLimits } from './authorization/facts.ts'
+import type { Authenticate } from './authentication/authenticate.ts'
+import type { Authorization, AuthorizationOptions } from './authorization/options.ts'
 import type { ClusterNodes } from './cluster/nodes.ts'
 import type { DocumentLog } from './log/document-log.ts'
 import type { MediaStorage } from './media/media-storage.ts'
+import type { ServerMetrics } from './metrics/server-metrics.ts'
+import type { StorageHealth } from './metrics/storage-health.ts'
 
-export interface ServerOptions {
+export interface ServerOptions extends AuthorizationOptions {
   /** 1234 if not given; 0 takes a free one. */
   port?: number
-  /** A loopback address, as there is no authentication; `127.0.0.1` if not given. */
+  /** `127.0.0.1` if not given; another than a loopback address only with `authenticate` or `insecure`. */
   host?: string
+  /** Says who a token stands for: `jwt()`, or your own. If not given, everybody may read and write everything. */
+  authenticate?: Authenticate
+  /** Serves other machines without `authenticate`. */
+  insecure?: boolean
+  /**
+   * The origins (`https://chat.example.com`) whose pages may connect; what is no browser always may. If not given: all
+   * with `authenticate` or `insecure`, else those of this machine.
+   */
+  origins?: readonly string[]
+  /** Takes the last address of `X-Forwarded-For`, which the proxy adds, for the client's. Only where all come through one. */
+  behindProxy?: boolean
+  /** Lets another machine, or one behind a proxy, read `/metrics`, with `Authorization: Bearer <this>`. */
+  metricsToken?: string
   /** A directory, or a log of your own; documents are only in memory if not given. `close()` closes it. */
   storage?: string | DocumentLog
   /**
@@ -23,7 +38,7 @@ export interface ServerOptions {
    * that does not listen yet is made to listen on `host` and `port`, and is closed by `close()`.
    */
   server?: Server
-  /** Answers plain HTTP requests other than `/health` and those below `/media/`, on our own server. */
+  /** Answers plain HTTP requests other than `/health`, `/metrics` and those below `/media/`, on our own server. */
   serve?: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
   /** The console if not given. */
   log?: Logger
@@ -52,10 +67,35 @@ export interface ServerLimits {
   maxAwarenessState: number
   /** Awareness states a connection may hold; further ones are ignored. */
   maxAwarenessClients: number
+  /** Rooms that a client may have open over one socket; further ones are closed with 4413. */
+  maxRoomsPerConnection: number
   /** Updates of one document in the log before they are folded into a snapshot. */
   maxLogLength: number
   /** Bytes of an attachment; a larger one is answered with 413. */
   maxMediaSize: number
+  /** Bytes of a document; writes to one that is larger close their connection with 4413. */
+  maxDocumentSize: number
+  /** Structs of one update, as Yjs counts them; more close the connection with 4413. */
+  maxStructs: number
+  /** Milliseconds that a time in a write may lie ahead of the server's. */
+  maxClockSkewMs: number
+  /** Sockets of one identity; a further one is closed with 1013. */
+  maxConnectionsPerIdentity: number
+  /** Sockets from one address (of IPv6, from one /64); a further one is closed with 1013. */
+  maxConnectionsPerAddress: number
+  /** New sockets from one address per second; further ones are answered with 429. */
+  connectionsPerSecond: number
+  /**
+   * Sync messages per second of one identity (where the server does not authenticate: of one socket), over all its
+   * sockets. Who sends more, here and in the next two, is not read from until the time for it has come.
+   */
+  updatesPerSecond: number
+  /** Awareness messages per second, likewise. */
+  awarenessPerSecond: number
+  /** Bytes of messages per second, likewise. */
+  bytesPerSecond: number
+  /** Seconds for which the rates above may be saved up. */
+  burstSeconds: number
 }
 
 export const defaultLimits: ServerLimits = {
@@ -65,8 +105,19 @@ export const defaultLimits: ServerLimits = {
   maxUncommitted: 4 * 2 ** 20,
   maxAwarenessState: 16 * 2 ** 10,
   maxAwarenessClients: 32,
+  maxRoomsPerConnection: 10_000,
   maxLogLength: 1_000,
   maxMediaSize: 16 * 2 ** 20,
+  maxDocumentSize: 64 * 2 ** 20,
+  maxStructs: 200_000,
+  maxClockSkewMs: 7 * 24 * 60 * 60 * 1_000,
+  maxConnectionsPerIdentity: 1_000,
+  maxConnectionsPerAddress: 5_000,
+  connectionsPerSecond: 200,
+  updatesPerSecond: 500,
+  awarenessPerSecond: 200,
+  bytesPerSecond: 2 * 2 ** 20,
+  burstSeconds: 15,
 }
 
 export interface ServerTimings {
@@ -98,6 +149,14 @@ export interface ServerTimings {
   retryMs: number
   /** A conversation without news for this long holds no page of its messages in memory for sequencing. */
   sequencerIdleMs: number
+  /** `authenticate` may take this long; then the socket is closed with 1013. */
+  authenticateWithinMs: number
+  /** A client is asked for another token this long before its own expires, but not before half of the time is over. */
+  tokenRenewalMs: number
+  /** The headers of a request must have come after this long; on our own HTTP server. */
+  headersWithinMs: number
+  /** All of a request must have come after this long, so also an attachment; on our own HTTP server. */
+  requestWithinMs: number
 }
 
 export const defaultTimings: ServerTimings = {
@@ -115,12 +174,16 @@ export const defaultTimings: ServerTimings = {
   closeWithinMs: 2_000,
   retryMs: 2_000,
   sequencerIdleMs: 30_000,
+  authenticateWithinMs: 10_000,
+  tokenRenewalMs: 30_000,
+  headersWithinMs: 10_000,
+  requestWithinMs: 20 * 60_000,
 }
 
 /** What everything inside a server shares. */
 export interface ServerContext {
   /** What identities may do; undefined = there are none, and everybody may have and write everything. */
-  readonly access?: AccessContext | undefined
+  readonly authorization?: Authorization | undefined
   /** Where servers share the storage: this one among them. */
   readonly nodes?: ClusterNodes | undefined
   readonly storage: DocumentLog
@@ -128,13 +191,7 @@ export interface ServerContext {
   readonly limits: ServerLimits
   readonly timings: ServerTimings
   readonly clock: Clock
-}
-
-export interface AccessContext {
-  readonly permissions: RolePermissions
-  readonly limits: ValueLimits
-  /** How far ahead of the server's the clock of a device may be. */
-  readonly maxClockSkewMs: number
-  /** Whether somebody may have and write a room that is none of ours. */
-  mayOpen(identity: string, room: string): boolean
+  readonly metrics: ServerMetrics
+  /** Whoever appends to the storage tells it how that went. */
+  readonly health: StorageHealth
 }

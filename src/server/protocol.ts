@@ -2,6 +2,7 @@ import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { messageYjsSyncStep1, messageYjsSyncStep2, messageYjsUpdate } from 'y-protocols/sync'
 import * as Y from 'yjs'
+import { EXTENSION_MESSAGE, readExtension } from '../base/wire/extension.ts'
 import { type AwarenessState, decodeAwareness, encodeAwareness } from './awareness-codec.ts'
 import { MALFORMED, Refusal } from './close-codes.ts'
 import { type DecodedUpdate, decodeUpdate } from './update-check.ts'
@@ -20,6 +21,9 @@ export type Message =
   | { type: 'update'; update: Uint8Array; decoded: DecodedUpdate }
   | { type: 'awareness'; states: AwarenessState[] }
   | { type: 'query-awareness' }
+  | { type: 'token'; token: string }
+  /** Of a later version of our transport. */
+  | { type: 'unknown' }
 
 /** @throws Refusal unless the bytes are one whole, well-formed message */
 export function decodeMessage(data: Uint8Array): Message {
@@ -42,9 +46,19 @@ function readMessage(decoder: decoding.Decoder): Message {
       return { type: 'awareness', states: decodeAwareness(decoding.readVarUint8Array(decoder)) }
     case QUERY_AWARENESS:
       return { type: 'query-awareness' }
+    case EXTENSION_MESSAGE:
+      return readClientExtension(decoder)
     default:
       throw new Refusal(MALFORMED, `unknown message type ${type}`)
   }
+}
+
+function readClientExtension(decoder: decoding.Decoder): Message {
+  const message = readExtension(decoder)
+  if (message?.type === 'token') return message
+  // Its content cannot be known.
+  decoder.pos = decoder.arr.length
+  return { type: 'unknown' }
 }
 
 function readSync(decoder: decoding.Decoder): Message {

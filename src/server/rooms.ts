@@ -1,6 +1,6 @@
 import { outboxName } from '../schema/messages/ids.ts'
 import { RoomPolicies } from './authorization/room-policy.ts'
-import { closeReason, Refusal } from './close-codes.ts'
+import { closeReason, GOING_AWAY, Refusal } from './close-codes.ts'
 import { Connection } from './connection.ts'
 import type { ServerContext } from './options.ts'
 import { Room } from './room.ts'
@@ -15,12 +15,15 @@ export class Rooms {
   readonly #sequencing: Sequencing
   /** Undefined = everybody may have and write everything. */
   readonly #policies: RoomPolicies | undefined
+  #isDraining = false
 
   constructor(context: ServerContext) {
     this.#context = context
-    const { access } = context
+    const { authorization, clock, limits } = context
+    const { maxClockSkewMs } = limits
     this.#policies =
-      access && new RoomPolicies({ ...access, clock: context.clock, open: name => this.open(name) })
+      authorization &&
+      new RoomPolicies({ ...authorization, clock, maxClockSkewMs, open: name => this.open(name) })
     const audience = (sid: string) => this.#rooms.get(outboxName(sid))?.connectionCount ?? 0
     this.#sequencing = new Sequencing(context, this, audience)
   }
@@ -37,6 +40,8 @@ export class Rooms {
 
   accept(socket: ServerSocket, requestUrl: string, visitor: Visitor): void {
     try {
+      // A multiplexed socket is still there to ask.
+      if (this.#isDraining) throw new Refusal(GOING_AWAY, 'the server is shutting down')
       const name = roomNameOf(requestUrl, this.#context.limits.maxRoomName)
       this.open(name).join(new Connection(socket, this.#context, name, visitor))
     } catch (error) {
@@ -64,6 +69,7 @@ export class Rooms {
   }
 
   async drain(): Promise<void> {
+    this.#isDraining = true
     await Promise.all([...this.#rooms.values()].map(room => room.stopReading()))
     await this.#sequencing.drain()
     await Promise.all([...this.#rooms.values()].map(room => room.drain()))

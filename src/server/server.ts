@@ -1,20 +1,36 @@
 import { once } from 'node:events'
-import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type ServerOptions as HttpServerOptions,
+  type Server,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
-import { WebSocketServer } from 'ws'
 import { systemClock } from '../base/clock.ts'
+import { acceptSocket } from './accept.ts'
+import { accessOf } from './access.ts'
+import { Authentication } from './authentication/authentication.ts'
+import { authorizationOf } from './authorization/options.ts'
 import { ClusterNodes } from './cluster/nodes.ts'
-import { httpHandler, refuseUpgrade, type ServerHealth } from './http.ts'
+import { httpHandler, type ServerHealth } from './http.ts'
 import type { DocumentLog } from './log/document-log.ts'
 import { levelLog } from './log/level-log.ts'
 import { memoryLog } from './log/memory-log.ts'
-import { checkLoopback, isLocalRequest } from './loopback.ts'
+import { checkLoopback } from './loopback.ts'
 import { mediaDirectory } from './media/media-directory.ts'
 import { MediaEndpoint } from './media/media-endpoint.ts'
 import { memoryMedia } from './media/media-storage.ts'
-import { defaultLimits, defaultTimings, type ServerContext, type ServerOptions } from './options.ts'
+import { processMetrics } from './metrics/process-metrics.ts'
+import { ServerMetrics } from './metrics/server-metrics.ts'
+import { StorageHealth } from './metrics/storage-health.ts'
+import {
+  defaultLimits,
+  defaultTimings,
+  type Logger,
+  type ServerContext,
+  type ServerOptions,
+} from './options.ts'
+import { Reception } from './reception.ts'
 import { Rooms } from './rooms.ts'
 
 /** A server that listens. */
@@ -23,22 +39,24 @@ export interface ConversationsServer {
   readonly url: string
   readonly port: number
   health(): ServerHealth
+  /** What `/metrics` answers, in the text format of Prometheus. */
+  metrics(): string
   /** Stops accepting, makes durable and sends what was received, closes all connections with 1001, then the storage. */
   close(): Promise<void>
 }
 
 /**
  * Starts a server that keeps Yjs documents and carries them between clients that speak the protocol of y-websocket;
- * the room is the URL's path. An update is durable before anybody sees it. There is no authentication yet, so it
- * serves this machine only.
+ * the room is the URL's path. An update is durable before anybody sees it. Without `authenticate` it serves this
+ * machine only.
  *
- * @throws ConversationsError `unsupported` if it would listen on another host than this one; `storage` if the
- *   directory cannot be opened
+ * @throws ConversationsError `unsupported` if it would listen for other machines without `authenticate` or `insecure`;
+ *   `storage` if the directory cannot be opened
  */
 export async function createServer(options: ServerOptions = {}): Promise<ConversationsServer> {
-  const { host = '127.0.0.1', port = 1234, server, log = console } = options
-  checkLoopback(host)
-  if (server?.listening) checkLoopback(hostOf(server))
+  const { host = '127.0.0.1', port = 1234, server, log = console, authenticate } = options
+  const access = accessOf(options)
+  if (access.isLocalOnly) checkLoopback(server?.listening ? hostOf(server) : host)
 
   const timings = { ...defaultTimings, ...options.timings }
   const clock = options.clock ?? systemClock
@@ -57,75 +75,114 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
     limits: { ...defaultLimits, ...options.limits },
     timings,
     clock,
+    authorization: authenticate && authorizationOf(options),
+    metrics: new ServerMetrics(),
+    health: new StorageHealth(),
   }
+  const { metrics } = context
+  const authentication = authenticate && new Authentication(authenticate, access, context)
   const media = new MediaEndpoint(
     await openMedia(options).catch(async error => {
       await context.storage.close()
       throw error
     }),
-    context.limits.maxMediaSize,
+    { access, authentication, metrics, maxBytes: context.limits.maxMediaSize },
   )
   const rooms = new Rooms(context)
   await nodes?.start()
-  const health = (): ServerHealth => ({
-    status: 'ok',
-    rooms: rooms.count,
-    connections: rooms.connectionCount,
+  const reception = new Reception(context, {
+    access,
+    authentication,
+    onAdmitted: (socket, requestUrl, visitor) =>
+      acceptSocket(context, rooms, socket, requestUrl, visitor),
   })
-  const http = server ?? createHttpServer(httpHandler(health, media, options))
-  const sockets = new WebSocketServer({
-    noServer: true,
-    maxPayload: context.limits.maxPayload,
-    perMessageDeflate: false,
-  })
+  metrics.gauge('rooms', 'Rooms in memory', () => rooms.count)
+  metrics.gauge('room_connections', 'Clients in rooms', () => rooms.connectionCount)
+  metrics.gauge('sockets', 'Open sockets', () =>
+    Object.entries(reception.sockets).map(([kind, count]) => [{ kind }, count] as const),
+  )
+  const measured = processMetrics()
+  for (const metric of measured.metrics) metrics.add(metric)
 
-  let closed: Promise<void> | undefined
-  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (closed) return refuseUpgrade(socket, '503 Service Unavailable')
-    if (!isLocalRequest(request)) return refuseUpgrade(socket, '403 Forbidden')
-    sockets.handleUpgrade(request, socket, head, webSocket =>
-      rooms.accept(webSocket, request.url ?? '/', {
-        identity: undefined,
-        address: request.socket.remoteAddress ?? '',
-        speaksExtension: false,
+  const health = (): ServerHealth => {
+    const storage = context.health.isFailing ? 'failing' : 'ok'
+    return { status: storage, storage, rooms: rooms.count, connections: rooms.connectionCount }
+  }
+  const { serve, metricsToken } = options
+  const http =
+    server ??
+    createHttpServer(
+      httpTimeouts(context),
+      httpHandler({
+        log,
+        media,
+        health,
+        metrics: () => metrics.render(),
+        ...(serve && { serve }),
+        ...(metricsToken && { metricsToken }),
       }),
     )
-  }
-  http.on('upgrade', onUpgrade)
+  http.on('upgrade', reception.onUpgrade)
 
   const isOurs = !http.listening
   try {
     if (isOurs) await listen(http, port, host)
   } catch (error) {
-    http.off('upgrade', onUpgrade)
+    http.off('upgrade', reception.onUpgrade)
+    measured.stop()
+    nodes?.stop()
     await context.storage.close()
     throw error
   }
-  const cancelSweep = repeat(context, () => rooms.sweep())
+  const cancelSweep = repeat(context, () => {
+    reception.sweep()
+    rooms.sweep()
+  })
   const address = http.address() as AddressInfo
   const url = `ws://${formatHost(isOurs ? host : address.address)}:${address.port}`
-  log.info(`y-conversations server on ${url}: no authentication yet, so for this machine only`)
+  announce(log, url, options)
 
   async function shutDown(): Promise<void> {
     if (isOurs) http.close()
+    reception.close()
     await rooms.drain()
-    await endSockets(sockets, context)
+    await reception.endAll()
     cancelSweep()
     nodes?.stop()
-    http.off('upgrade', onUpgrade)
+    http.off('upgrade', reception.onUpgrade)
     if (isOurs) http.closeAllConnections()
     await media.settle()
     await context.storage.close()
+    measured.stop()
   }
 
+  let closed: Promise<void> | undefined
   return {
     url,
     port: address.port,
     health,
+    metrics: () => metrics.render(),
     close: () => {
       closed ??= shutDown()
       return closed
     },
+  }
+}
+
+function announce(log: Logger, url: string, { authenticate, insecure }: ServerOptions): void {
+  const what = `y-conversations server on ${url}`
+  if (authenticate) log.info(what)
+  else if (insecure) log.warn(`${what}: no authentication, so whoever reaches it may do everything`)
+  else log.info(`${what}: no authentication, so for this machine only`)
+}
+
+/** Bounds for those who connect and say nothing, or too slowly. */
+function httpTimeouts({ timings }: ServerContext): HttpServerOptions {
+  const { headersWithinMs, requestWithinMs } = timings
+  return {
+    headersTimeout: headersWithinMs,
+    requestTimeout: requestWithinMs,
+    connectionsCheckingInterval: Math.min(headersWithinMs, 5_000),
   }
 }
 
@@ -151,15 +208,6 @@ function repeat({ clock, timings }: ServerContext, callback: () => void): () => 
     cancel = clock.setTimeout(run, timings.sweepMs)
   }
   return () => cancel()
-}
-
-/** Resolves when all sockets are closed; those that do not confirm in time are cut off. */
-async function endSockets(sockets: WebSocketServer, { clock, timings }: ServerContext) {
-  const cancel = clock.setTimeout(() => {
-    for (const socket of sockets.clients) socket.terminate()
-  }, timings.closeWithinMs)
-  await Promise.all([...sockets.clients].map(socket => once(socket, 'close')))
-  cancel()
 }
 
 function hostOf(server: Server): string {

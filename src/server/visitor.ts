@@ -1,3 +1,5 @@
+import type { Allowance } from './limits/allowance.ts'
+
 /** Who is at the other end of a socket; the channels of one multiplexed socket share it. */
 export interface Visitor {
   /** Undefined where the server does not authenticate: then everybody may write everything. */
@@ -6,6 +8,10 @@ export interface Visitor {
   readonly address: string
   /** Whether it speaks `base/wire/extension.ts`. */
   readonly speaksExtension: boolean
+  /** How much may be read from it, if there is a limit. */
+  readonly allowance?: Allowance
+  /** Called when it sends another token. */
+  onToken?(token: string): void
 }
 
 /** What the server needs of a `WebSocket` of the package ws; the channels of a multiplexed socket have it too. */

@@ -11,7 +11,7 @@ import type { ConversationFacts, OutboxFacts, TimeFacts, ValueLimits } from './f
 
 export interface FactsContext extends Pick<ServerContext, 'clock'> {
   readonly maxClockSkewMs: number
-  readonly limits: ValueLimits
+  readonly valueLimits: ValueLimits
 }
 
 export class UserFacts implements TimeFacts {
@@ -20,9 +20,9 @@ export class UserFacts implements TimeFacts {
   readonly #doc: Y.Doc
   readonly #clock: FactsContext['clock']
 
-  constructor(doc: Y.Doc, { limits, maxClockSkewMs, clock }: FactsContext) {
+  constructor(doc: Y.Doc, { valueLimits, maxClockSkewMs, clock }: FactsContext) {
     this.#doc = doc
-    this.limits = limits
+    this.limits = valueLimits
     this.maxClockSkewMs = maxClockSkewMs
     this.#clock = clock
   }

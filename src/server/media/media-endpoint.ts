@@ -2,10 +2,24 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { isContentHash } from '../../base/ids.ts'
-import { isLocalRequest, isLoopbackOrigin } from '../loopback.ts'
+import type { Access } from '../access.ts'
+import type { Authentication } from '../authentication/authentication.ts'
+import { DENIED, Refusal as SocketRefusal, TRY_LATER, UNAUTHENTICATED } from '../close-codes.ts'
+import type { ServerMetrics } from '../metrics/server-metrics.ts'
 import type { MediaStorage } from './media-storage.ts'
 
 const methods = 'GET, HEAD, PUT, OPTIONS'
+
+/** What is said of a token here, by how a socket is closed for it. */
+const statuses: Record<number, number> = { [UNAUTHENTICATED]: 401, [DENIED]: 403, [TRY_LATER]: 503 }
+
+export interface MediaOptions {
+  readonly access: Access
+  /** Undefined = everybody may. */
+  readonly authentication: Authentication | undefined
+  readonly metrics: Pick<ServerMetrics, 'mediaBytes'>
+  readonly maxBytes: number
+}
 
 /** What is wrong with a request. */
 class Refusal extends Error {
@@ -20,12 +34,12 @@ class Refusal extends Error {
 /** Takes and gives attachments over plain HTTP, below `/media/`. */
 export class MediaEndpoint {
   readonly #storage: MediaStorage
-  readonly #maxBytes: number
+  readonly #options: MediaOptions
   readonly #requests = new Set<Promise<void>>()
 
-  constructor(storage: MediaStorage, maxBytes: number) {
+  constructor(storage: MediaStorage, options: MediaOptions) {
     this.#storage = storage
-    this.#maxBytes = maxBytes
+    this.#options = options
   }
 
   /** Whether it answers requests for this path. */
@@ -54,9 +68,10 @@ export class MediaEndpoint {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, hash: string): Promise<void> {
-    checkSource(request)
+    this.#checkSource(request)
     allowOrigin(request, response)
     if (request.method === 'OPTIONS') return respond(response, 204)
+    await this.#authenticate(request, response)
     if (!isContentHash(hash)) {
       throw new Refusal(
         400,
@@ -88,26 +103,61 @@ export class MediaEndpoint {
       'x-content-type-options': 'nosniff',
       'cache-control': 'private, max-age=31536000, immutable',
     })
-    if (request.method === 'HEAD') response.end()
-    else await pipeline(this.#storage.read(hash), response)
+    if (request.method === 'HEAD') {
+      response.end()
+      return
+    }
+    await pipeline(this.#storage.read(hash), response)
+    this.#options.metrics.mediaBytes.add(size, { direction: 'out' })
   }
 
   async #receive(request: IncomingMessage, response: ServerResponse, hash: string): Promise<void> {
     // What is not read is thrown away by Node when the answer is sent.
     if ((await this.#storage.size(hash)) !== undefined) return respond(response, 204)
-    if (Number(request.headers['content-length']) > this.#maxBytes) throw tooLarge(this.#maxBytes)
-    await this.#storage.write(hash, checked(request, hash, this.#maxBytes))
+    const { maxBytes, metrics } = this.#options
+    if (Number(request.headers['content-length']) > maxBytes) throw tooLarge(maxBytes)
+    const count = (bytes: number) => metrics.mediaBytes.add(bytes, { direction: 'in' })
+    await this.#storage.write(hash, checked(request, hash, maxBytes, count))
     respond(response, 201)
+  }
+
+  /** Whoever may open a WebSocket; and no page of another name that is led to this address. */
+  #checkSource(request: IncomingMessage): void {
+    const { access } = this.#options
+    if (access.allowsRequest(request)) return
+    throw new Refusal(
+      403,
+      access.isLocalOnly
+        ? 'This server serves its own machine only'
+        : 'Pages of this origin may not use this server',
+    )
+  }
+
+  async #authenticate(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#options.authentication?.check(request)
+    } catch (error) {
+      if (!(error instanceof SocketRefusal)) throw error
+      const status = statuses[error.code] ?? 401
+      if (status === 401) response.setHeader('www-authenticate', 'Bearer')
+      throw new Refusal(status, error.message)
+    }
   }
 }
 
 /** The body, which throws if it is too large or, at its end, not what the hash says. */
-async function* checked(request: IncomingMessage, hash: string, maxBytes: number) {
+async function* checked(
+  request: IncomingMessage,
+  hash: string,
+  maxBytes: number,
+  onBytes: (bytes: number) => void,
+) {
   const sha256 = createHash('sha256')
   let bytes = 0
   // The request stays, to be answered.
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     bytes += chunk.length
+    onBytes(chunk.length)
     if (bytes > maxBytes) throw tooLarge(maxBytes)
     sha256.update(chunk)
     yield chunk as Uint8Array
@@ -117,12 +167,6 @@ async function* checked(request: IncomingMessage, hash: string, maxBytes: number
 
 const tooLarge = (maxBytes: number) =>
   new Refusal(413, `An attachment may have ${maxBytes} bytes at most`)
-
-/** Whoever may open a WebSocket; and no page of another name that is led to this address. */
-function checkSource(request: IncomingMessage): void {
-  if (isLocalRequest(request) && isLoopbackOrigin(`http://${request.headers.host}`)) return
-  throw new Refusal(403, 'This server serves its own machine only')
-}
 
 /** Whether the client broke off its upload or download. */
 function hasGone(request: IncomingMessage, error: unknown): boolean {

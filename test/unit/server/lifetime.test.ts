@@ -25,7 +25,9 @@ describe('a document that nobody has open', () => {
     client.doc.getText('text').delete(3, 4)
     client.map.set('key', { deep: [1] })
     client.provider.disconnect()
-    await until(() => expect(server.health()).toEqual({ status: 'ok', rooms: 0, connections: 0 }))
+    await until(() =>
+      expect(server.health()).toEqual({ status: 'ok', storage: 'ok', rooms: 0, connections: 0 }),
+    )
 
     const again = await syncedClient(server.url, 'room')
     expect(storage.reads).toBe(2)

@@ -73,7 +73,7 @@ describe('plain HTTP', () => {
     await syncedClient(url, 'room')
     const health = await fetch(`http://127.0.0.1:${port}/health?verbose`)
     expect(health.status).toBe(200)
-    expect(await health.json()).toEqual({ status: 'ok', rooms: 1, connections: 1 })
+    expect(await health.json()).toEqual({ status: 'ok', storage: 'ok', rooms: 1, connections: 1 })
     expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(404)
   })
 
