@@ -141,7 +141,7 @@ export class Connection implements AwarenessPeer, UpdateSender {
     this.#account(data)
     try {
       if (!isBinary) throw new Refusal(MALFORMED, 'text message; this protocol is binary')
-      const message = decodeMessage(data)
+      const message = decodeMessage(data, this.#context.limits.maxStructs)
       if (message.type === 'update') this.#acknowledgements?.receive()
       if (message.type === 'token') this.visitor.onToken?.(message.token)
       else this.#listener?.onMessage(message)

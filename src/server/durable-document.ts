@@ -1,7 +1,7 @@
 import * as Y from 'yjs'
 import { Admission, type Judge, type Refused, type Submission } from './authorization/admission.ts'
 import { writerOfClaim } from './authorization/claims.ts'
-import type { Lease } from './log/document-log.ts'
+import { type Lease, LeaseLostError, type StoredDocument } from './log/document-log.ts'
 import type { ServerContext } from './options.ts'
 import { replay } from './replay.ts'
 import { SequenceRanges } from './sequence-ranges.ts'
@@ -25,7 +25,10 @@ export interface DocumentListener<Sender> {
   onIdle(): void
 }
 
-type DocumentContext = Pick<ServerContext, 'storage' | 'log' | 'limits' | 'timings' | 'clock'>
+type DocumentContext = Pick<
+  ServerContext,
+  'storage' | 'log' | 'limits' | 'timings' | 'clock' | 'metrics' | 'health'
+>
 
 /** Judges updates before they are stored, for one batch after the other. */
 export interface Gate<Sender> {
@@ -55,6 +58,8 @@ export class DurableDocument<Sender> {
   /** Which updates are applied. Without other servers the numbers may have gaps that mean nothing. */
   readonly #ranges: SequenceRanges
   #logLength: number
+  /** Bytes; at most so many. */
+  #size: number
   #isDestroyed = false
 
   static async load<Sender>(
@@ -66,7 +71,7 @@ export class DurableDocument<Sender> {
     const doc = replay(updates, (index, error) =>
       context.log.error(`${name}: stored update ${index} of ${updates.length} left out`, error),
     )
-    return new DurableDocument(name, context, listener, doc, upTo, updates.length, claims)
+    return new DurableDocument(name, context, listener, doc, { updates, upTo, claims })
   }
 
   private constructor(
@@ -74,16 +79,15 @@ export class DurableDocument<Sender> {
     context: DocumentContext,
     listener: DocumentListener<Sender>,
     doc: Y.Doc,
-    upTo: number,
-    logLength: number,
-    claims: Map<string, string>,
+    { updates, upTo, claims }: StoredDocument,
   ) {
     this.#name = name
     this.#context = context
     this.#listener = listener
     this.doc = doc
     this.#ranges = new SequenceRanges(upTo)
-    this.#logLength = logLength
+    this.#logLength = updates.length
+    this.#size = sizeOf(updates)
     this.claims = claims
     for (const [key, owner] of claims) this.#own(key, owner)
     this.#admission = new Admission(context, {
@@ -109,6 +113,15 @@ export class DurableDocument<Sender> {
   /** What a peer with this state vector lacks. */
   missingFrom(stateVector: Uint8Array): Uint8Array {
     return Y.encodeStateAsUpdate(this.doc, stateVector)
+  }
+
+  /** Whether it has grown larger than documents may be. */
+  get isTooLarge(): boolean {
+    const { maxDocumentSize } = this.#context.limits
+    if (this.#size <= maxDocumentSize) return false
+    // Without what is overwritten by now.
+    this.#size = Y.encodeStateAsUpdate(this.doc).length
+    return this.#size > maxDocumentSize
   }
 
   /** Takes an update; says whether the listener will hear of it (it will not if it changes nothing). */
@@ -141,6 +154,7 @@ export class DurableDocument<Sender> {
     }
     this.#applyForeign(updates)
     this.#ranges.add(seq - updates.length + 1, seq)
+    this.#size += sizeOf(updates)
     this.#logLength += updates.length
     if (this.#ranges.hasGap) void this.catchUp()
   }
@@ -258,10 +272,15 @@ export class DurableDocument<Sender> {
 
   /** Says whether they are in the log. */
   async #append(group: Submission<Sender>[], lease: Lease | undefined): Promise<boolean> {
+    const { storage, metrics, health, clock } = this.#context
     const updates = group.map(({ update }) => update)
+    const begunMs = clock.now()
     try {
-      const seq = await this.#context.storage.append(this.#name, updates, lease)
-      if (this.#context.storage.cluster) {
+      const seq = await storage.append(this.#name, updates, lease)
+      metrics.commits.add()
+      metrics.commitSeconds.add((clock.now() - begunMs) / 1000)
+      health.storageWorks()
+      if (storage.cluster) {
         this.#ranges.add(seq - updates.length + 1, seq)
         // Their news is on its way; most often it is here sooner than what is read.
         if (this.#ranges.hasGap) void this.catchUp()
@@ -269,8 +288,11 @@ export class DurableDocument<Sender> {
         this.#ranges.reach(seq)
       }
       this.#logLength += updates.length
+      this.#size += sizeOf(updates)
       return true
     } catch (error) {
+      metrics.commitFailures.add()
+      if (!(error instanceof LeaseLostError)) health.storageFailed()
       this.#reject(group, error)
       return false
     }
@@ -314,8 +336,10 @@ export class DurableDocument<Sender> {
     if (this.#folding || this.#isDestroyed || this.#ranges.hasGap) return
     const { storage, log } = this.#context
     const replaced = this.#logLength - 1
+    const state = Y.encodeStateAsUpdate(this.doc)
+    this.#size = state.length
     this.#folding = storage
-      .snapshot(this.#name, Y.encodeStateAsUpdate(this.doc), this.#ranges.upTo)
+      .snapshot(this.#name, state, this.#ranges.upTo)
       .then(
         () => {
           this.#logLength -= replaced
@@ -331,6 +355,10 @@ export class DurableDocument<Sender> {
   #checkIdle(): void {
     if (this.isIdle && !this.#isDestroyed) this.#listener.onIdle()
   }
+}
+
+function sizeOf(updates: readonly Uint8Array[]): number {
+  return updates.reduce((bytes, { length }) => bytes + length, 0)
 }
 
 function ownOf<Sender>(

@@ -26,10 +26,10 @@ export type Message =
   | { type: 'unknown' }
 
 /** @throws Refusal unless the bytes are one whole, well-formed message */
-export function decodeMessage(data: Uint8Array): Message {
+export function decodeMessage(data: Uint8Array, maxStructs = Infinity): Message {
   try {
     const decoder = decoding.createDecoder(data)
-    const message = readMessage(decoder)
+    const message = readMessage(decoder, maxStructs)
     if (decoding.hasContent(decoder)) throw new Error('bytes after the end')
     return message
   } catch (error) {
@@ -37,11 +37,11 @@ export function decodeMessage(data: Uint8Array): Message {
   }
 }
 
-function readMessage(decoder: decoding.Decoder): Message {
+function readMessage(decoder: decoding.Decoder, maxStructs: number): Message {
   const type = decoding.readVarUint(decoder)
   switch (type) {
     case SYNC:
-      return readSync(decoder)
+      return readSync(decoder, maxStructs)
     case AWARENESS:
       return { type: 'awareness', states: decodeAwareness(decoding.readVarUint8Array(decoder)) }
     case QUERY_AWARENESS:
@@ -61,7 +61,7 @@ function readClientExtension(decoder: decoding.Decoder): Message {
   return { type: 'unknown' }
 }
 
-function readSync(decoder: decoding.Decoder): Message {
+function readSync(decoder: decoding.Decoder, maxStructs: number): Message {
   const type = decoding.readVarUint(decoder)
   const payload = decoding.readVarUint8Array(decoder)
   switch (type) {
@@ -70,7 +70,7 @@ function readSync(decoder: decoding.Decoder): Message {
       return { type: 'sync-step-1', stateVector: payload }
     case messageYjsSyncStep2:
     case messageYjsUpdate:
-      return { type: 'update', update: payload, decoded: decodeUpdate(payload) }
+      return { type: 'update', update: payload, decoded: decodeUpdate(payload, maxStructs) }
     default:
       throw new Refusal(MALFORMED, `unknown sync message type ${type}`)
   }

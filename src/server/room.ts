@@ -297,6 +297,12 @@ export class Room {
         connection.send(encodeSyncStep2(document.missingFrom(message.stateVector)))
         break
       case 'update':
+        if (document.isTooLarge) {
+          throw new Refusal(
+            TOO_LARGE,
+            `the document is over ${this.#context.limits.maxDocumentSize} bytes`,
+          )
+        }
         if (document.submit(message.update, message.decoded, connection)) {
           connection.hold(message.update.length)
         }
@@ -340,9 +346,11 @@ export class Room {
       }
     },
     onRefused: (submissions, refused) => {
+      this.#context.metrics.updatesRefused.add(1, { reason: refused.code })
       for (const { update, sender } of submissions) sender.onForbidden?.(update, refused)
     },
     onGap: submissions => {
+      this.#context.metrics.gaps.add()
       const [{ sender }] = submissions as [Submission<UpdateSender>]
       // First, so that nobody takes for kept what they have to send again.
       sender.onGap?.(
@@ -363,6 +371,8 @@ export class Room {
   #broadcast(submissions: readonly Submission<UpdateSender>[], merged: Uint8Array): void {
     const senders = new Set<UpdateSender>(submissions.map(({ sender }) => sender))
     const frame = encodeUpdate(merged)
+    this.#context.metrics.updatesAccepted.add(submissions.length)
+    this.#context.metrics.deliveries.add(submissions.length * (this.#connections.size - 1))
     for (const connection of [...this.#connections]) {
       if (!senders.has(connection)) {
         connection.send(frame)

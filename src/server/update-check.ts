@@ -1,5 +1,6 @@
 import * as decoding from 'lib0/decoding'
 import * as Y from 'yjs'
+import { Refusal, TOO_LARGE } from './close-codes.ts'
 
 export type DecodedUpdate = ReturnType<typeof Y.decodeUpdate>
 export type Struct = DecodedUpdate['structs'][number]
@@ -13,7 +14,8 @@ export type Struct = DecodedUpdate['structs'][number]
  * The work is bounded by the bytes there are, whatever they claim.
  *
  * @param maxParts structs and ranges of deletions that there may be together
- * @throws if this is not an update, one that Yjs can decode but no Yjs would write, or one of more parts
+ * @throws Refusal if it has more parts
+ * @throws if this is not an update, or one that Yjs can decode but no Yjs would write
  */
 export function decodeUpdate(update: Uint8Array, maxParts = Infinity): DecodedUpdate {
   const decoded = Y.decodeUpdate(update)
@@ -27,7 +29,9 @@ export function decodeUpdate(update: Uint8Array, maxParts = Infinity): DecodedUp
     if (!ranges.every(isSoundRange) || !areApart(ranges)) throw new Error('unsound deletion')
     parts += ranges.length
   }
-  if (parts > maxParts) throw new Error(`an update of ${parts} parts; the limit is ${maxParts}`)
+  if (parts > maxParts) {
+    throw new Refusal(TOO_LARGE, `an update of ${parts} parts; the limit is ${maxParts}`)
+  }
   return decoded
 }
 

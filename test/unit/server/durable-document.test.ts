@@ -3,6 +3,8 @@ import * as Y from 'yjs'
 import { systemClock } from '../../../src/base/clock.ts'
 import { DurableDocument } from '../../../src/server/durable-document.ts'
 import { memoryLog } from '../../../src/server/index.ts'
+import { ServerMetrics } from '../../../src/server/metrics/server-metrics.ts'
+import { StorageHealth } from '../../../src/server/metrics/storage-health.ts'
 import { defaultLimits, defaultTimings } from '../../../src/server/options.ts'
 import { decodeUpdate } from '../../../src/server/update-check.ts'
 import { silent, updateOf } from './support/clients.ts'
@@ -14,6 +16,8 @@ async function load(onCommitted: (merged: Uint8Array | undefined) => void) {
     limits: defaultLimits,
     timings: defaultTimings,
     clock: systemClock,
+    metrics: new ServerMetrics(),
+    health: new StorageHealth(),
   }
   return DurableDocument.load<string>('room', context, {
     onCommitted: (_, merged) => onCommitted(merged),

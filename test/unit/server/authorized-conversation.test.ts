@@ -1,0 +1,102 @@
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { Client } from '../../../src/client/client.ts'
+import type { Conversation } from '../../../src/model/conversation.ts'
+import type { ServerOptions } from '../../../src/server/index.ts'
+import { type WebSocketConstructor, websocket } from '../../../src/sync/websocket/index.ts'
+import { startServer } from './support/clients.ts'
+
+/** The token is the identity. */
+const authenticate = async (token: string | undefined) => ({ identity: token ?? 'nobody' })
+
+async function start(options: ServerOptions = {}) {
+  const server = await startServer({ authenticate, ...options })
+  function client(identity: string) {
+    const transport = websocket({
+      url: server.url,
+      getToken: () => identity,
+      WebSocket: WebSocket as unknown as WebSocketConstructor,
+      maxBackoffMs: 50,
+    })
+    const client = new Client({ identity, transport })
+    onTestFinished(() => client.close())
+    return client
+  }
+  return { server, client }
+}
+
+const people = async (conversation: Conversation) =>
+  (await conversation.getParticipants()).map(({ identity }) => identity)
+
+const whoIs = (identity: string, conversation: Conversation) =>
+  conversation.getParticipantByIdentity(identity)
+
+it('lets who creates a conversation invite others, and these write', async () => {
+  const { client } = await start()
+  const alice = await client('alice').openConversation('group')
+  await alice.join()
+  await alice.add('bob', { mood: 'new' })
+  expect(await alice.sendMessage('hello')).toBe(0)
+  const bob = await client('bob').openConversation('group')
+  await vi.waitFor(async () => expect(await people(bob)).toEqual(['alice', 'bob']))
+  expect(await bob.sendMessage('hi')).toBe(1)
+  await (await whoIs('bob', bob))?.updateAttributes({ mood: 'fine' })
+  await bob.setAllMessagesRead()
+  await vi.waitFor(async () => {
+    const seen = await whoIs('bob', alice)
+    expect(seen?.attributes).toEqual({ mood: 'fine' })
+    expect(seen?.lastReadMessageIndex).toBe(1)
+    expect(alice.lastMessage?.index).toBe(1)
+  })
+})
+
+it('lets everything be written before the first connection, and keeps it', async () => {
+  const { client } = await start()
+  const aliceClient = client('alice')
+  aliceClient.disconnect()
+  const alice = await aliceClient.openConversation('group')
+  await alice.join()
+  await alice.add('bob')
+  await alice.updateFriendlyName('Offline')
+  const sent = [alice.sendMessage('one'), alice.sendMessage('two')]
+  aliceClient.connect()
+  expect(await Promise.all(sent)).toEqual([0, 1])
+  await vi.waitFor(() => expect(alice.connectionStatus).toBe('connected'))
+  const bob = await client('bob').openConversation('group')
+  await vi.waitFor(async () => {
+    expect(bob.friendlyName).toBe('Offline')
+    expect((await bob.getMessages()).items.map(({ body }) => body)).toEqual(['one', 'two'])
+  })
+})
+
+it('gives a conversation to nobody who is not in it, and ends that of who was removed', async () => {
+  const { client } = await start()
+  const alice = await client('alice').openConversation('group')
+  await alice.join()
+  await alice.add('bob')
+  await alice.sendMessage('secret')
+  const mallory = await client('mallory').openConversation('group')
+  await vi.waitFor(() => expect(mallory.connectionStatus).toBe('denied'))
+  expect(await people(mallory)).toEqual([])
+  const bob = await client('bob').openConversation('group')
+  await vi.waitFor(async () => expect(await people(bob)).toContain('bob'))
+  await alice.removeParticipant('bob')
+  await vi.waitFor(() => expect(bob.connectionStatus).toBe('denied'))
+})
+
+it('lets guests in where they are permitted to join, also with messages that they wrote before', async () => {
+  const { client } = await start({ permissions: { guest: ['read', 'join'] } })
+  const alice = await client('alice').openConversation('lobby')
+  await alice.join()
+  const bobClient = client('bob')
+  bobClient.disconnect()
+  const bob = await bobClient.openConversation('lobby')
+  await bob.join()
+  const sent = bob.sendMessage('from afar')
+  bobClient.connect()
+  expect(await sent).toBe(0)
+  await vi.waitFor(async () => {
+    expect(await people(alice)).toEqual(['alice', 'bob'])
+    expect(alice.lastMessage?.index).toBe(0)
+  })
+})
