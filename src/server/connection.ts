@@ -9,6 +9,9 @@ import { decodeMessage, type Message, noOpMessage } from './protocol.ts'
 import type { UpdateSender } from './shadow-document.ts'
 import type { ServerSocket, Visitor } from './visitor.ts'
 
+/** Whoever lacks what others lack too is asked again after this long at most. */
+const MAX_GAP_DELAY_MS = 30_000
+
 export interface ConnectionListener {
   /** May throw a `Refusal`, which closes the connection. */
   onMessage(message: Message): void
@@ -26,6 +29,10 @@ export class Connection implements AwarenessPeer, UpdateSender {
   readonly #acknowledgements: Acknowledgements | undefined
   #listener: ConnectionListener | undefined
   #uncommitted = 0
+  /** How often in a row an update rested on what is not here. */
+  #gaps = 0
+  readonly #unanswered: Uint8Array[] = []
+  #cancelAsking: (() => void) | undefined
   #sentAtMs: number
   #heardAtMs: number
   #pingedAtMs: number | undefined
@@ -85,8 +92,8 @@ export class Connection implements AwarenessPeer, UpdateSender {
   }
 
   onStored(update: Uint8Array): void {
-    this.hold(-update.length)
-    this.#acknowledgements?.settle()
+    this.#gaps = 0
+    this.#release(update)
   }
 
   onRefused(update: Uint8Array, code: number, reason: string): void {
@@ -102,8 +109,20 @@ export class Connection implements AwarenessPeer, UpdateSender {
     this.close(DENIED, refused.reason)
   }
 
-  onGap(syncStep1: Uint8Array): void {
-    this.send(syncStep1)
+  onGap(updates: readonly Uint8Array[], syncStep1: () => Uint8Array): void {
+    this.#gaps += 1
+    this.#unanswered.push(...updates)
+    if (this.#cancelAsking) return
+    const ask = () => {
+      this.#cancelAsking = undefined
+      // First, so that nobody takes for kept what they have to send again.
+      this.send(syncStep1())
+      for (const update of this.#unanswered.splice(0)) this.#release(update)
+    }
+    // It may be that the client does not have it either: somebody else wrote it, who is away.
+    const delayMs = Math.min(1000 * Math.max(0, this.#gaps - 3), MAX_GAP_DELAY_MS)
+    if (delayMs === 0) ask()
+    else this.#cancelAsking = this.#context.clock.setTimeout(ask, delayMs)
   }
 
   probe(): void {
@@ -160,6 +179,11 @@ export class Connection implements AwarenessPeer, UpdateSender {
     }
   }
 
+  #release(update: Uint8Array): void {
+    this.hold(-update.length)
+    this.#acknowledgements?.settle()
+  }
+
   #account(data: Uint8Array): void {
     const { messagesIn, bytesIn, pauses } = this.#context.metrics
     messagesIn.add()
@@ -181,6 +205,7 @@ export class Connection implements AwarenessPeer, UpdateSender {
   #end(): void {
     if (this.#isEnded) return
     this.#isEnded = true
+    this.#cancelAsking?.()
     this.#reading.end()
     this.#listener?.onEnd()
   }

@@ -352,11 +352,11 @@ export class Room {
     onGap: submissions => {
       this.#context.metrics.gaps.add()
       const [{ sender }] = submissions as [Submission<UpdateSender>]
-      // First, so that nobody takes for kept what they have to send again.
+      const document = this.#document as DurableDocument<UpdateSender>
       sender.onGap?.(
-        encodeSyncStep1((this.#document as DurableDocument<UpdateSender>).stateVector()),
+        submissions.map(({ update }) => update),
+        () => encodeSyncStep1(document.stateVector()),
       )
-      for (const { update } of submissions) sender.onStored(update)
     },
     onBroken: (error, culprit) => {
       this.#context.log.error(`${this.#name}: an update cannot be applied; reloading`, error)

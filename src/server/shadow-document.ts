@@ -12,8 +12,8 @@ export interface UpdateSender {
   onRefused(update: Uint8Array, code: number, reason: string): void
   /** Of what is judged: it may not be written. */
   onForbidden?(update: Uint8Array, refused: Refused): void
-  /** Of what is judged: it rests on what is not here; the message asks for that. */
-  onGap?(syncStep1: Uint8Array): void
+  /** Of what is judged: these rest on what is not here; the message asks for that. */
+  onGap?(updates: readonly Uint8Array[], syncStep1: () => Uint8Array): void
 }
 
 /** What a shadow needs of its room. */
