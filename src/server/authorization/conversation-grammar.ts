@@ -272,12 +272,11 @@ class ConversationReview implements Review {
     const slot = parseSlotKey(key)
     if (slot?.owner === CREATED) return this.#writeCreation(slot.number, writing)
     if (writing.isDeleted) return this.#eraseField(key)
-    if (key === FORMAT_KEY) {
-      if (singleValue(writing) !== true) return refuse(`${quote(key)} can only be true`)
-      return this.#isIn ? undefined : this.#deny('writes and is no participant')
-    }
     const denied = this.#eraseField(key)
     if (denied) return denied
+    if (key === FORMAT_KEY) {
+      return singleValue(writing) === true ? undefined : refuse(`${quote(key)} can only be true`)
+    }
     const [text, time] = tuple(singleValue(writing), 2) ?? []
     if (!isText(text, this.#facts.limits.textLength)) {
       return refuse(`what is written for ${quote(key)} is no text, or too long`)
@@ -304,18 +303,12 @@ class ConversationReview implements Review {
   }
 
   #eraseField(key: string): Objection | undefined {
-    // What takes its place says the same.
-    if (key === FORMAT_KEY && this.#writesFormat) return undefined
+    // Without it, it is of the lowest format all the same; of several that were written apart, all but one go.
+    if (key === FORMAT_KEY) return this.#isIn ? undefined : this.#deny('is no participant')
     if (!NAMES.includes(key)) return refuse(`${quote(key)} cannot be changed`)
     return this.#standing.may('editConversation')
       ? undefined
       : this.#deny('may not change the names of the conversation')
-  }
-
-  get #writesFormat(): boolean {
-    return this.#context.draft.writings.some(({ place, isDeleted }) => {
-      return place?.root === ROOTS.fields && place.key === FORMAT_KEY && !isDeleted
-    })
   }
 
   get #isIn(): boolean {
