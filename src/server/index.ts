@@ -1,6 +1,13 @@
 export { ConversationsError, type ErrorCode, type StorageFailure } from '../base/errors.ts'
 export type { ServerHealth } from './http.ts'
-export type { DocumentLog, StoredDocument } from './log/document-log.ts'
+export {
+  type Cluster,
+  type ClusterListener,
+  type DocumentLog,
+  type Lease,
+  LeaseLostError,
+  type StoredDocument,
+} from './log/document-log.ts'
 export { type LevelLog, levelLog } from './log/level-log.ts'
 export { memoryLog } from './log/memory-log.ts'
 export { mediaDirectory } from './media/media-directory.ts'
