@@ -20,12 +20,24 @@ export default defineConfig(({ mode }) => {
         },
         {
           test: {
+            // Against real servers of Redis and Postgres; skipped where they are not installed.
+            name: 'engines',
+            include: ['test/engines/**/*.test.ts'],
+            setupFiles: 'test/support/fast-check.ts',
+            env: runs ? { FC_RUNS: runs } : {},
+            testTimeout: runs ? 1_200_000 : 60_000,
+            hookTimeout: 60_000,
+            sequence: { groupOrder: 1 },
+          },
+        },
+        {
+          test: {
             name: 'package',
             include: ['test/package/**/*.test.ts'],
             globalSetup: 'test/package/pack.ts',
             testTimeout: 120_000,
             hookTimeout: 120_000,
-            sequence: { groupOrder: 1 },
+            sequence: { groupOrder: 2 },
           },
         },
         {
@@ -37,7 +49,7 @@ export default defineConfig(({ mode }) => {
             fileParallelism: false,
             testTimeout: 60_000,
             hookTimeout: 60_000,
-            sequence: { groupOrder: 2 },
+            sequence: { groupOrder: 3 },
           },
         },
       ],

@@ -2,7 +2,14 @@ export { ConversationsError, type ErrorCode, type StorageFailure } from '../base
 export type { Authenticate, AuthenticatedIdentity } from './authentication/authenticate.ts'
 export { type JwtKeys, type JwtOptions, jwt } from './authentication/jwt.ts'
 export type { ServerHealth } from './http.ts'
-export type { DocumentLog, StoredDocument } from './log/document-log.ts'
+export {
+  type Cluster,
+  type ClusterListener,
+  type DocumentLog,
+  type Lease,
+  LeaseLostError,
+  type StoredDocument,
+} from './log/document-log.ts'
 export { type LevelLog, levelLog } from './log/level-log.ts'
 export { memoryLog } from './log/memory-log.ts'
 export { mediaDirectory } from './media/media-directory.ts'

@@ -47,7 +47,7 @@ describe.each(['nodenext', 'bundler'] as const)('with %s resolution', moduleReso
     const folder = join(consumer, `${moduleResolution}-${types}`)
     await mkdir(folder, { recursive: true })
     const imports = entries
-      .filter(entry => isServer || !entry.endsWith('/server'))
+      .filter(entry => isServer || !/\/server(\/|$)/.test(entry))
       .map((entry, i) => `export * as entry${i} from '${entry}'\n`)
     await writeFile(join(folder, 'entries.ts'), imports.join(''))
     await writeFile(join(folder, 'app.ts'), app)

@@ -57,8 +57,12 @@ async function install(tarball: string, consumer: string): Promise<void> {
   const { dependencies, peerDependencies } = JSON.parse(
     await readFile(join(target, 'package.json'), 'utf8'),
   ) as Record<'dependencies' | 'peerDependencies', Record<string, string>>
-  // An app on Node has its types.
-  for (const name of ['@types/node', ...Object.keys({ ...dependencies, ...peerDependencies })]) {
+  // An app on Node has its types, and one that uses pg those of pg.
+  for (const name of [
+    '@types/node',
+    '@types/pg',
+    ...Object.keys({ ...dependencies, ...peerDependencies }),
+  ]) {
     const link = join(consumer, 'node_modules', name)
     await mkdir(dirname(link), { recursive: true })
     await symlink(join(root, 'node_modules', name), link, 'junction')

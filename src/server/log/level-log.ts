@@ -1,15 +1,11 @@
 import { type BatchOperation, ClassicLevel } from 'classic-level'
 import { ConversationsError } from '../../base/errors.ts'
+import { Batches } from './batches.ts'
 import type { DocumentLog, StoredDocument } from './document-log.ts'
+import { wellFormed } from './well-formed.ts'
 
 type Level = ClassicLevel<string, Uint8Array>
 type Operation = BatchOperation<Level, string, Uint8Array>
-
-interface Write {
-  operations: Operation[]
-  resolve(): void
-  reject(error: unknown): void
-}
 
 /**
  * Keeps documents in a directory, in LevelDB. Every commit is synced to disk, and everything that is appended
@@ -30,11 +26,14 @@ export async function levelLog(directory: string): Promise<LevelLog> {
 export class LevelLog implements DocumentLog {
   readonly #db: Level
   #seq: number
-  #waiting: Write[] = []
   #commits = 0
+  readonly #writes = new Batches((group: readonly Operation[][]) => this.#commit(group))
+  /** What has begun and is not done. */
+  readonly #pending = new Set<Promise<unknown>>()
   /** Claims that are being written. */
   readonly #claiming = new Map<string, Promise<string>>()
-  #committing: Promise<void> | undefined
+  /** Folding and erasing, one after the other, as each goes by what it finds. */
+  #rewriting: Promise<unknown> = Promise.resolve()
   #isClosed = false
 
   /** Use `levelLog`. */
@@ -49,124 +48,138 @@ export class LevelLog implements DocumentLog {
   }
 
   async append(name: string, updates: readonly Uint8Array[]): Promise<number> {
-    const prefix = prefixOf(name)
-    const operations = updates.map((value): Operation => {
-      this.#seq += 1
-      return { type: 'put', key: updateKey(prefix, this.#seq), value }
+    if (updates.length === 0) return (await this.read(name)).upTo
+    return this.#begin(async () => {
+      const prefix = prefixOf(name)
+      const operations = updates.map((value): Operation => {
+        this.#seq += 1
+        return { type: 'put', key: updateKey(prefix, this.#seq), value }
+      })
+      const seq = this.#seq
+      await this.#writes.add(operations)
+      return seq
     })
-    const seq = this.#seq
-    await this.#write(operations)
-    return seq
   }
 
-  async read(name: string): Promise<StoredDocument> {
-    this.#checkOpen()
-    await this.#open()
-    const prefix = prefixOf(name)
-    const updates: Uint8Array[] = []
-    const claims = new Map<string, string>()
-    let upTo = 0
-    // One iterator sees one moment, so a snapshot taken meanwhile cannot tear what is read.
-    for await (const [key, value] of this.#db.iterator({ gte: prefix, lt: `${prefix}~` })) {
-      if (key.startsWith(claimKey(prefix, ''))) {
-        claims.set(decodeURIComponent(key.slice(claimKey(prefix, '').length)), decodeText(value))
-        continue
+  async read(name: string, after = 0): Promise<StoredDocument> {
+    return this.#begin(async () => {
+      const prefix = prefixOf(name)
+      await this.#open()
+      const stored: StoredDocument = { updates: [], upTo: 0, claims: new Map() }
+      // One iterator sees one moment, so a snapshot taken meanwhile cannot tear what is read.
+      for await (const [key, value] of this.#db.iterator(rangeOf(prefix))) {
+        const claimed = claimedKey(prefix, key)
+        if (claimed !== undefined) {
+          stored.claims.set(claimed, decodeText(value))
+          continue
+        }
+        const seq = seqOf(key)
+        if (seq === undefined || seq > after) stored.updates.push(value)
+        stored.upTo = seq ?? stored.upTo
       }
-      updates.push(value)
-      if (key !== snapshotKey(prefix)) upTo = Number.parseInt(key.slice(-SEQ_DIGITS), 16)
-    }
-    return { updates, upTo, claims }
+      return stored
+    })
   }
 
   async snapshot(name: string, state: Uint8Array, upTo: number): Promise<void> {
-    this.#checkOpen()
-    await this.#open()
-    const prefix = prefixOf(name)
-    const range = { gte: updateKey(prefix, 0), lte: updateKey(prefix, upTo) }
-    const folded = await this.#db.keys(range).all()
-    const operations: Operation[] = folded.map(key => ({ type: 'del', key }))
-    operations.push({ type: 'put', key: snapshotKey(prefix), value: state })
-    await this.#write(operations)
+    return this.#rewrite(async () => {
+      const prefix = prefixOf(name)
+      const keys = await this.#db.keys({ ...rangeOf(prefix), gte: snapshotKey(prefix) }).all()
+      const seqs = keys.map(key => seqOf(key) ?? 0)
+      const isStale = (seqs[0] ?? Number.POSITIVE_INFINITY) > upTo || (seqs.at(-1) ?? 0) < upTo
+      if (isStale) return
+      const folded = keys.filter((_, i) => (seqs[i] ?? 0) <= upTo)
+      const operations: Operation[] = folded.map(key => ({ type: 'del', key }))
+      operations.push({ type: 'put', key: snapshotKey(prefix, upTo), value: state })
+      await this.#writes.add(operations)
+    })
   }
 
   async claim(name: string, key: string, owner: string): Promise<string> {
-    this.#checkOpen()
-    await this.#open()
-    const at = claimKey(prefixOf(name), key)
-    const pending = this.#claiming.get(at)
-    if (pending !== undefined) return pending
-    const claimed = this.#claim(at, owner).finally(() => this.#claiming.delete(at))
-    this.#claiming.set(at, claimed)
-    return claimed
-  }
-
-  async #claim(at: string, owner: string): Promise<string> {
-    const held = await this.#db.get(at)
-    if (held !== undefined) return decodeText(held)
-    await this.#write([{ type: 'put', key: at, value: encodeText(owner) }])
-    return owner
+    return this.#begin(async () => {
+      const at = claimKey(prefixOf(name), wellFormed(key))
+      const claiming = this.#claiming.get(at) ?? this.#claim(at, wellFormed(owner))
+      this.#claiming.set(at, claiming)
+      return claiming.finally(() => this.#claiming.delete(at))
+    })
   }
 
   async erase(name: string): Promise<void> {
-    this.#checkOpen()
-    await this.#open()
-    const prefix = prefixOf(name)
-    const keys = await this.#db.keys({ gte: prefix, lt: `${prefix}~` }).all()
-    await this.#write(keys.map(key => ({ type: 'del', key })))
+    return this.#rewrite(async () => {
+      const prefix = prefixOf(name)
+      // Behind everything that is on its way.
+      await this.#writes.add([])
+      const keys = await this.#db.keys(rangeOf(prefix)).all()
+      await this.#writes.add(keys.map(key => ({ type: 'del', key })))
+    })
   }
 
   async *names(prefix: string): AsyncIterable<string> {
     this.#checkOpen()
     await this.#open()
-    let last: string | undefined
-    for await (const key of this.#db.keys({ gte: 'd/', lt: 'd0' })) {
-      const name = decodeURIComponent(key.slice(2, key.indexOf('/', 2)))
-      if (name === last) continue
-      last = name
-      if (name.startsWith(prefix)) yield name
+    const first = `d/${encodeURIComponent(wellFormed(prefix))}`
+    const keys = this.#db.keys({ gte: first, lt: `${first}\x7f` })
+    try {
+      for (let key = await keys.next(); key !== undefined; key = await keys.next()) {
+        const encoded = key.slice(2, key.indexOf('/', 2))
+        yield decodeURIComponent(encoded)
+        keys.seek(rangeOf(`d/${encoded}/`).lt)
+      }
+    } finally {
+      await keys.close()
     }
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
-    await this.#committing
+    while (this.#pending.size > 0) await Promise.allSettled(this.#pending)
     await this.#db.close()
   }
 
-  #write(operations: Operation[]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#checkOpen()
-      this.#waiting.push({ operations, resolve, reject })
-      this.#committing ??= this.#commitAll()
+  async #claim(at: string, owner: string): Promise<string> {
+    await this.#open()
+    const held = await this.#db.get(at)
+    if (held !== undefined) return decodeText(held)
+    await this.#writes.add([{ type: 'put', key: at, value: encodeText(owner) }])
+    return owner
+  }
+
+  /** Begins at once, if the log is open; `close` waits for it. */
+  async #begin<T>(work: () => Promise<T>): Promise<T> {
+    this.#checkOpen()
+    const doing = work()
+    this.#pending.add(doing)
+    try {
+      return await doing
+    } finally {
+      this.#pending.delete(doing)
+    }
+  }
+
+  async #rewrite(work: () => Promise<void>): Promise<void> {
+    return this.#begin(() => {
+      const rewriting = this.#rewriting.then(async () => {
+        await this.#open()
+        await work()
+      })
+      this.#rewriting = rewriting.catch(() => {})
+      return rewriting
     })
   }
 
-  async #commitAll(): Promise<void> {
-    // What is written in this very task belongs to the first commit already.
-    await Promise.resolve()
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting
-      this.#waiting = []
-      await this.#commit(group)
-    }
-    // At once, so that nothing can come to wait for a loop that has ended.
-    this.#committing = undefined
-  }
-
-  async #commit(group: readonly Write[]): Promise<void> {
-    const operations = group.flatMap(write => write.operations)
+  async #commit(group: readonly Operation[][]): Promise<PromiseSettledResult<void>[]> {
+    const operations = group.flat()
     operations.push({ type: 'put', key: SEQ_KEY, value: encodeText(String(this.#seq)) })
     this.#commits += 1
     try {
       await this.#open()
       await this.#db.batch(operations, { sync: true })
     } catch (error) {
-      for (const { reject } of group) reject(error)
       // A failed write may leave half a record behind, and nothing may follow that: opening again repairs it.
       await this.#db.close().catch(() => {})
-      return
+      throw error
     }
-    for (const { resolve } of group) resolve()
+    return group.map(() => ({ status: 'fulfilled', value: undefined }))
   }
 
   /** Opens again after a failed write; rejects while that cannot be done. */
@@ -180,17 +193,31 @@ export class LevelLog implements DocumentLog {
 }
 
 /*
- * Keys: `d/<name>/c<key>` are a document's claims, `d/<name>/s` is its snapshot and `d/<name>/u<seq>` its updates after that,
- * so that all lie in one range and in the order in which they are read. `seq` is the last sequence number given out.
+ * Keys: `d/<name>/c<key>` are a document's claims, `d/<name>/s<seq>` is its snapshot (without a number where an earlier
+ * version took it) and `d/<name>/u<seq>` its updates after that, so that all lie in one range and in the order in which
+ * they are read. `seq` is the last sequence number given out.
  */
 const SEQ_KEY = 'seq'
 const SEQ_DIGITS = 14
 
-const prefixOf = (name: string) => `d/${encodeURIComponent(name)}/`
+const digitsOf = (seq: number) => seq.toString(16).padStart(SEQ_DIGITS, '0')
+const prefixOf = (name: string) => `d/${encodeURIComponent(wellFormed(name))}/`
+const rangeOf = (prefix: string) => ({ gte: prefix, lt: `${prefix}~` })
 const claimKey = (prefix: string, key: string) => `${prefix}c${encodeURIComponent(key)}`
-const snapshotKey = (prefix: string) => `${prefix}s`
-const updateKey = (prefix: string, seq: number) =>
-  `${prefix}u${seq.toString(16).padStart(SEQ_DIGITS, '0')}`
+const snapshotKey = (prefix: string, seq?: number) =>
+  `${prefix}s${seq === undefined ? '' : digitsOf(seq)}`
+const updateKey = (prefix: string, seq: number) => `${prefix}u${digitsOf(seq)}`
+
+function claimedKey(prefix: string, key: string): string | undefined {
+  const start = claimKey(prefix, '')
+  return key.startsWith(start) ? decodeURIComponent(key.slice(start.length)) : undefined
+}
+
+/** The number in the key of a snapshot or an update. */
+function seqOf(key: string): number | undefined {
+  const digits = key.slice(key.lastIndexOf('/') + 2)
+  return digits === '' ? undefined : Number.parseInt(digits, 16)
+}
 
 const decodeText = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 const encodeText = (text: string) => new TextEncoder().encode(text)

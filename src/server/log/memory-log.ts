@@ -1,16 +1,17 @@
 import { ConversationsError } from '../../base/errors.ts'
 import type { DocumentLog, StoredDocument } from './document-log.ts'
-
-interface MemoryDocument {
-  snapshot: Uint8Array | undefined
-  rows: Row[]
-  upTo: number
-  claims: Map<string, string>
-}
+import { wellFormed } from './well-formed.ts'
 
 interface Row {
-  seq: number
-  update: Uint8Array
+  readonly seq: number
+  readonly update: Uint8Array
+}
+
+interface MemoryDocument {
+  snapshot?: Row
+  /** Oldest first. */
+  rows: Row[]
+  readonly claims: Map<string, string>
 }
 
 /** Keeps documents in memory, for tests and demos: a restart forgets them. */
@@ -24,38 +25,42 @@ class MemoryLog implements DocumentLog {
   #isClosed = false
 
   async append(name: string, updates: readonly Uint8Array[]): Promise<number> {
-    this.#checkOpen()
     const document = this.#document(name)
     for (const update of updates) document.rows.push({ seq: ++this.#seq, update: update.slice() })
-    document.upTo = this.#seq
-    return this.#seq
+    this.#keep(name, document)
+    return lastOf(document)
   }
 
-  async read(name: string): Promise<StoredDocument> {
-    this.#checkOpen()
-    const { snapshot, rows, upTo, claims } = this.#document(name)
-    const updates = rows.map(({ update }) => update)
-    return { updates: snapshot ? [snapshot, ...updates] : updates, upTo, claims: new Map(claims) }
+  async read(name: string, after = 0): Promise<StoredDocument> {
+    const document = this.#document(name)
+    const { snapshot, rows, claims } = document
+    const kept = snapshot ? [snapshot, ...rows] : rows
+    return {
+      updates: kept.filter(({ seq }) => seq > after).map(({ update }) => update),
+      upTo: lastOf(document),
+      claims: new Map(claims),
+    }
   }
 
   async snapshot(name: string, state: Uint8Array, upTo: number): Promise<void> {
-    this.#checkOpen()
     const document = this.#document(name)
-    document.snapshot = state.slice()
+    const first = (document.snapshot ?? document.rows[0])?.seq ?? Number.POSITIVE_INFINITY
+    if (upTo < first || upTo > lastOf(document)) return
+    document.snapshot = { seq: upTo, update: state.slice() }
     document.rows = document.rows.filter(({ seq }) => seq > upTo)
   }
 
   async claim(name: string, key: string, owner: string): Promise<string> {
-    this.#checkOpen()
-    const { claims } = this.#document(name)
-    const held = claims.get(key) ?? owner
-    claims.set(key, held)
+    const document = this.#document(name)
+    const held = document.claims.get(wellFormed(key)) ?? wellFormed(owner)
+    document.claims.set(key, held)
+    this.#keep(name, document)
     return held
   }
 
   async erase(name: string): Promise<void> {
     this.#checkOpen()
-    this.#documents.delete(name)
+    this.#documents.delete(wellFormed(name))
   }
 
   async *names(prefix: string): AsyncIterable<string> {
@@ -67,16 +72,19 @@ class MemoryLog implements DocumentLog {
     this.#isClosed = true
   }
 
-  #document(name: string) {
-    let document = this.#documents.get(name)
-    if (!document) {
-      document = { snapshot: undefined, rows: [], upTo: 0, claims: new Map() }
-      this.#documents.set(name, document)
-    }
-    return document
+  #document(name: string): MemoryDocument {
+    this.#checkOpen()
+    return this.#documents.get(wellFormed(name)) ?? { rows: [], claims: new Map() }
+  }
+
+  /** A document is there as soon as there is something in it. */
+  #keep(name: string, document: MemoryDocument): void {
+    if (document.rows.length > 0 || document.claims.size > 0) this.#documents.set(name, document)
   }
 
   #checkOpen(): void {
     if (this.#isClosed) throw new ConversationsError('closed', 'The log is closed')
   }
 }
+
+const lastOf = ({ rows, snapshot }: MemoryDocument) => rows.at(-1)?.seq ?? snapshot?.seq ?? 0

@@ -18,11 +18,18 @@ export async function startServer(options: ServerOptions = {}) {
 }
 
 /** An unmodified y-websocket client, destroyed with the test. */
-export function stockClient(url: string, room: string, doc = new Y.Doc(), isSilent = false) {
+export function stockClient(
+  url: string,
+  room: string,
+  doc = new Y.Doc(),
+  isSilent = false,
+  params: Record<string, string> = {},
+) {
   const awareness = new Awareness(doc)
   if (isSilent) awareness.setLocalState(null)
   const provider = new WebsocketProvider(url, room, doc, {
     awareness,
+    params,
     WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
     disableBc: true,
   })

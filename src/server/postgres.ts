@@ -1,0 +1,1 @@
+export { type PostgresLogOptions, postgresLog } from './log/postgres-log.ts'

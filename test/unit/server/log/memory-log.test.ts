@@ -1,0 +1,4 @@
+import { memoryLog } from '../../../../src/server/index.ts'
+import { describeDocumentLog } from './conformance.ts'
+
+describeDocumentLog('the memory log', async () => async () => memoryLog())
