@@ -51,9 +51,13 @@ export class MuxSocket {
     this.#events = events
     const socket = new WebSocket(url) as globalThis.WebSocket
     this.#socket = socket
-    this.#writer = new MuxWriter(message => {
-      if (socket.readyState === 1) socket.send(message)
-    }, queueMicrotask)
+    this.#writer = new MuxWriter(
+      message => {
+        if (socket.readyState === 1) socket.send(message)
+      },
+      // Behind the channels that open in this task, which have something to say then.
+      flush => queueMicrotask(() => queueMicrotask(flush)),
+    )
     socket.binaryType = 'arraybuffer'
     socket.onopen = () => events.onOpen()
     socket.onmessage = ({ data }) => this.#receive(data)
