@@ -293,6 +293,49 @@ describe('backpressure', () => {
     await settle(client, 2)
   })
 
+  it('who opens more than it reads gets one room after the other, and is not cut off for that', async () => {
+    const server = await startServer({ limits: { maxBacklog: MiB } })
+    // What a room says first grows with the number of those who have written in it.
+    const crowd = new Y.Doc()
+    for (let clientID = 1; clientID <= 1_000; clientID++) {
+      Y.applyUpdate(
+        crowd,
+        updateOf(doc => doc.getMap('map').set(`${clientID}`, 1), clientID + 2 ** 31),
+      )
+    }
+    const writer = await rawClient(server.url, 'crowd')
+    writer.send(syncMessage(2, Y.encodeStateAsUpdate(crowd)))
+    await writer.settle()
+    const client = await muxClient(server.url)
+    // The kernel takes some megabytes of it.
+    const count = 2_000
+    client.socket.pause()
+    for (let id = 1; id <= count; id++) client.writer.open(id, '/crowd')
+    client.writer.flush()
+    await writer.settle()
+    client.socket.resume()
+    await until(() => expect(client.received(count)).not.toEqual([]))
+    await settle(client, count)
+    expect(server.health().connections).toBe(count + 1)
+  })
+
+  it('only so many rooms are loaded at a time, and one that is closed before is not', async () => {
+    const log = gatedLog()
+    const server = await startServer({ storage: log.log })
+    const client = await muxClient(server.url)
+    client.writer.open(1, '/first')
+    await settle(client, 1)
+    log.shut()
+    for (let id = 2; id <= 201; id++) client.writer.open(id, `/room-${id}`)
+    for (let id = 100; id <= 201; id += 2) client.writer.close(id, 1000, '')
+    await settle(client, 1)
+    expect(log.reads).toBe(1 + 64)
+    log.open()
+    await settle(client, 201)
+    await until(() => expect(server.health().connections).toBe(201 - 51))
+    expect(log.reads).toBe(201 - 51)
+  })
+
   it('a channel whose room waits for the log keeps its messages, and others go on', async () => {
     const log = gatedLog()
     const { url } = await startServer({ storage: log.log })
