@@ -10,6 +10,7 @@ import { readAuthMessage } from 'y-protocols/auth'
 import * as sync from 'y-protocols/sync'
 import * as Y from 'yjs'
 import { callSafely } from '../base/emitter.ts'
+import { EXTENSION_MESSAGE } from '../base/wire/extension.ts'
 
 /* The messages of y-websocket, which both our transports speak: a number that names the type, then the content. */
 const messageSync = 0
@@ -28,14 +29,25 @@ export interface Receiver {
     /** The message that tells the own state, if there is one. */
     encodeOwn(): Uint8Array | undefined
   }
-  send(message: Uint8Array): void
+  send(message: Uint8Array): unknown
+  /** What is sent of what the other side lacks. */
+  select?(update: Uint8Array): Uint8Array | undefined
   onSyncStep1?(): void
   onSyncStep2?(): void
   onPermissionDenied?(reason: string): void
+  /** A message of `base/wire/extension.ts`, behind its type. */
+  onExtension?(decoder: Decoder): void
 }
 
 export const encodeSyncStep1 = (doc: Y.Doc): Uint8Array =>
   encode(messageSync, encoder => sync.writeSyncStep1(encoder, doc))
+
+/** The update of nothing, if there is none. */
+const encodeSyncStep2 = (update: Uint8Array = new Uint8Array([0, 0])): Uint8Array =>
+  encode(messageSync, encoder => {
+    writeVarUint(encoder, sync.messageYjsSyncStep2)
+    writeVarUint8Array(encoder, update)
+  })
 
 export const encodeUpdate = (update: Uint8Array): Uint8Array =>
   encode(messageSync, encoder => sync.writeUpdate(encoder, update))
@@ -60,6 +72,9 @@ export function receive(message: Uint8Array, receiver: Receiver): void {
         receiver.onPermissionDenied?.(reason)
       })
       break
+    case EXTENSION_MESSAGE:
+      receiver.onExtension?.(decoder)
+      break
     case messageQueryAwareness: {
       const own = receiver.awareness.encodeOwn()
       if (own) receiver.send(own)
@@ -72,7 +87,8 @@ function receiveSync(decoder: Decoder, receiver: Receiver): void {
   const step = readVarUint(decoder)
   const content = readVarUint8Array(decoder)
   if (step === sync.messageYjsSyncStep1) {
-    receiver.send(encode(messageSync, encoder => sync.writeSyncStep2(encoder, doc, content)))
+    const lacking = Y.encodeStateAsUpdate(doc, content)
+    receiver.send(encodeSyncStep2(receiver.select ? receiver.select(lacking) : lacking))
     receiver.onSyncStep1?.()
     return
   }

@@ -181,7 +181,7 @@ test('a token that is refused as expired is asked for again; a denial is final',
   })
   const context = await browser()
   const page = await openPage(context, { url, tokens: ['expired', 'fresh', 'stranger'] })
-  expect(paths).toEqual(['/room?token=expired', '/room?token=fresh'])
+  expect(paths).toEqual(['/mux?extension=1&token=expired', '/room?extension=1&token=fresh'])
   await context.setOffline(true)
   await page.evaluate(() => room.whenStatus('disconnected'))
   await context.setOffline(false)
@@ -194,7 +194,7 @@ test('a token that is refused as expired is asked for again; a denial is final',
     document.dispatchEvent(new Event('visibilitychange', { bubbles: true })),
   )
   expect(paths).toHaveLength(count)
-  expect(paths.at(-1)).toBe('/room?token=stranger')
+  expect(paths.at(-1)).toBe('/room?extension=1&token=stranger')
   expect(await page.evaluate(() => [room.errors, room.statuses.at(-1)?.status])).toEqual([
     ['denied'],
     'denied',

@@ -18,6 +18,9 @@ const PING_INTERVAL_MS = 2_000
 /** What a message costs that is kept, beside its bytes. */
 const KEPT_OVERHEAD = 128
 
+/** Rooms that are being loaded for one client at the same time. */
+const MAX_OPENING = 64
+
 type SocketContext = Pick<ServerContext, 'clock' | 'limits' | 'log'>
 type Accept = (socket: ServerSocket, path: string, visitor: Visitor) => void
 
@@ -25,8 +28,8 @@ type Accept = (socket: ServerSocket, path: string, visitor: Visitor) => void
  * Many documents of one client over one WebSocket, in the frames of `base/wire/mux-frames.ts`. Everything that is sent
  * in one turn of the event loop goes in one message.
  *
- * What a client asks for is answered no faster than it reads: with a quarter of `maxBacklog` unread, its messages wait;
- * one that does not even read what others write is cut off with all its channels. Messages of channels that are paused
+ * What a client asks for is answered no faster than it reads: with a quarter of `maxBacklog` unread, its messages and
+ * the rooms that it opens wait; one that does not even read what others write is cut off with all its channels. Messages of channels that are paused
  * wait here too; with more than `maxUncommitted` bytes waiting, nothing is read from the socket, for any channel.
  */
 export class MuxSocket implements ChannelOwner {
@@ -39,6 +42,9 @@ export class MuxSocket implements ChannelOwner {
   readonly #writer: MuxWriter
   /** Those for which something was kept. */
   readonly #waiting = new Set<MuxChannel>()
+  /** Those that wait to be opened, with their paths, and those that are being opened. */
+  readonly #unopened = new Map<MuxChannel, string>()
+  readonly #opening = new Set<MuxChannel>()
   #keptBytes = 0
   #isCongested = false
   #isPumpScheduled = false
@@ -93,7 +99,8 @@ export class MuxSocket implements ChannelOwner {
   }
 
   onResumed(channel: MuxChannel): void {
-    if (channel.isBlocked) this.#schedulePump()
+    const wasOpening = this.#opening.delete(channel)
+    if (channel.isBlocked || wasOpening) this.#schedulePump()
   }
 
   close(channel: MuxChannel, code: number, reason: string): void {
@@ -167,6 +174,17 @@ export class MuxSocket implements ChannelOwner {
     if (this.#channels.size > maxRoomsPerConnection) {
       channel.close(TOO_LARGE, `more than ${maxRoomsPerConnection} rooms (maxRoomsPerConnection)`)
     } else {
+      channel.pause()
+      this.#unopened.set(channel, path)
+      this.#openNext()
+    }
+  }
+
+  #openNext(): void {
+    for (const [channel, path] of this.#unopened) {
+      if (this.#opening.size >= MAX_OPENING || this.#checkCongestion()) return
+      this.#unopened.delete(channel)
+      this.#opening.add(channel)
       this.#accept(channel, path, this.#visitor)
     }
   }
@@ -197,7 +215,9 @@ export class MuxSocket implements ChannelOwner {
     this.#isPumpScheduled = true
     queueMicrotask(() => {
       this.#isPumpScheduled = false
+      if (this.#isEnded) return
       for (const channel of [...this.#waiting]) this.#deliverKept(channel)
+      this.#openNext()
     })
   }
 
@@ -226,6 +246,8 @@ export class MuxSocket implements ChannelOwner {
   #forget(channel: MuxChannel): void {
     this.#channels.delete(channel.id)
     this.#waiting.delete(channel)
+    this.#unopened.delete(channel)
+    if (this.#opening.delete(channel)) this.#schedulePump()
     for (const { length } of channel.end()) this.#count(-length - KEPT_OVERHEAD)
   }
 

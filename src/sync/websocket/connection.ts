@@ -1,28 +1,57 @@
+import type { Decoder } from 'lib0/decoding'
 import { ConversationsError } from '../../base/errors.ts'
+import {
+  EXTENSION_MESSAGE,
+  EXTENSION_PARAMETER,
+  EXTENSION_VERSION,
+  type ExtensionMessage,
+  encodeExtension,
+  type Hello,
+  type RefusedWrite,
+  readExtension,
+} from '../../base/wire/extension.ts'
 import { AwarenessExchange } from '../awareness-exchange.ts'
 import type { TransportContext, TransportHandle, TransportStatus } from '../provider.ts'
-import { encodeAwarenessQuery, encodeSyncStep1, type Receiver, receive } from '../wire.ts'
+import {
+  encodeAwarenessQuery,
+  encodeSyncStep1,
+  encodeUpdate,
+  type Receiver,
+  receive,
+} from '../wire.ts'
 import { backoffMs } from './backoff.ts'
-import { listenToBrowser } from './browser-events.ts'
+import { ForeignWriters } from './foreign-writers.ts'
 import { Link } from './link.ts'
 import { Liveness } from './liveness.ts'
-import { findWebSocket, type WebsocketOptions } from './options.ts'
+import type { MuxSocket } from './mux-socket.ts'
+import type { WebSocketConstructor, WebsocketOptions } from './options.ts'
 import { Refusals } from './refusals.ts'
+import type { Route, RouteMember } from './route.ts'
+import { Saved } from './saved.ts'
+import { askToken } from './token.ts'
 
 /** From the beginning of an attempt to its first sync; doubled after each that took longer, for slow networks. */
 const firstSyncTimeoutMs = 30_000
 const maxFirstSyncTimeoutMs = 16 * firstSyncTimeoutMs
 
 /** Decides when there is a connection; one at a time. */
-export class Connection implements TransportHandle {
+export class Connection implements TransportHandle, RouteMember {
   readonly #options: WebsocketOptions
+  readonly #WebSocket: WebSocketConstructor
+  readonly #route: Route
   readonly #context: TransportContext
   readonly #link: Link
   readonly #awareness: AwarenessExchange
   readonly #receiver: Receiver
   readonly #liveness: Liveness
   readonly #refusals = new Refusals()
+  readonly #saved: Saved
+  readonly #foreignWriters: ForeignWriters
   #status: TransportStatus = 'disconnected'
+  /** Set while the socket is a channel of it. */
+  #mux: MuxSocket | undefined
+  /** Whether the server has said hello over this socket. */
+  #isGreeted = false
   #isSynced = false
   #isWanted = false
   #isDestroyed = false
@@ -31,29 +60,41 @@ export class Connection implements TransportHandle {
   #failures = 0
   #syncTimeoutMs = firstSyncTimeoutMs
   #timer: ReturnType<typeof setTimeout> | undefined
-  #stopListening: (() => void) | undefined
 
-  constructor(options: WebsocketOptions, context: TransportContext) {
+  constructor(
+    options: WebsocketOptions,
+    WebSocket: WebSocketConstructor,
+    route: Route,
+    context: TransportContext,
+  ) {
     const { doc, awareness, name } = context
     this.#options = options
+    this.#WebSocket = WebSocket
+    this.#route = route
     this.#context = context
     // For usual names this is what y-websocket does; without it "a?b" would be the room "a".
     const room = encodeURI(name).replace(/[?#]/g, encodeURIComponent)
-    const link = new Link(options.url, room, doc, findWebSocket(options.WebSocket), {
-      onOpen: () => this.#awareness.announce(),
+    const link = new Link(options.url, room, doc, {
+      onOpen: () => this.#onOpen(),
       onMessage: message => this.#receive(message),
+      onUpdate: update => this.#onUpdate(update),
       onClosed: (code, reason) => this.#onClosed(code, reason),
     })
     this.#link = link
     const send = (message: Uint8Array) => link.send(message)
     this.#awareness = new AwarenessExchange(awareness, link, send)
+    this.#saved = new Saved(isSaved => context.onSaved?.(isSaved))
+    this.#foreignWriters = new ForeignWriters(doc)
     this.#receiver = {
       doc,
       origin: link,
       awareness: this.#awareness,
       send,
+      select: update => this.#foreignWriters.leaveOut(update),
+      onSyncStep1: () => this.#saved.sendState(),
       onSyncStep2: () => this.#onSynced(),
       onPermissionDenied: reason => this.#deny(reason),
+      onExtension: decoder => this.#onExtension(decoder),
     }
     this.#liveness = new Liveness({
       intervalMs: options.probeIntervalMs ?? 5_000,
@@ -68,14 +109,7 @@ export class Connection implements TransportHandle {
   connect(): void {
     if (this.#isWanted || this.#isDestroyed) return
     this.#isWanted = true
-    this.#stopListening = listenToBrowser({
-      onOnline: () => this.#startAfresh(),
-      onOffline: () => this.#retry(),
-      onVisible: () => {
-        if (this.#isSynced) this.#liveness.probe()
-        else if (this.#status === 'disconnected') this.#attempt()
-      },
-    })
+    this.#route.join(this)
     this.#startAfresh()
   }
 
@@ -91,6 +125,32 @@ export class Connection implements TransportHandle {
     this.#link.destroy()
   }
 
+  onOnline(): void {
+    this.#startAfresh()
+  }
+
+  onOffline(): void {
+    this.#retry()
+  }
+
+  onVisible(): void {
+    if (!this.#isSynced) this.onUp()
+    else if (!this.#mux) this.#liveness.probe()
+  }
+
+  onUp(): void {
+    if (this.#isWanted && this.#status === 'disconnected') this.#attempt()
+  }
+
+  onDialFailed(code: number, reason: string): void {
+    this.#refusals.token = this.#route.token
+    this.#onClosed(code, reason)
+  }
+
+  onDialBroken(message: string, cause: unknown): void {
+    this.#context.onError(new ConversationsError('transport', message, { cause }))
+  }
+
   #startAfresh(): void {
     this.#failures = 0
     this.#syncTimeoutMs = firstSyncTimeoutMs
@@ -99,18 +159,35 @@ export class Connection implements TransportHandle {
   }
 
   #attempt(): void {
-    const turn = this.#enter('connecting', () => this.#onSyncTimeout(), this.#syncTimeoutMs)
-    if (turn !== this.#turn) return
-    const { getToken, params } = this.#options
-    if (!getToken) {
-      this.#dial({ ...params })
+    if (this.#route.isDown) {
+      this.#enter('disconnected')
       return
     }
-    new Promise<string>(resolve => resolve(getToken())).then(
+    const turn = this.#enter('connecting')
+    if (turn === this.#turn) this.#route.request(this)
+  }
+
+  dialChannel(mux: MuxSocket): void {
+    this.#awaitSync()
+    this.#mux = mux
+    this.#refusals.token = this.#route.token
+    this.#dial(mux.WebSocket, {})
+  }
+
+  dialPlain(): void {
+    this.#awaitSync()
+    const turn = this.#turn
+    const { getToken, params } = this.#options
+    const query = { [EXTENSION_PARAMETER]: EXTENSION_VERSION, ...params }
+    if (!getToken) {
+      this.#dial(this.#WebSocket, query)
+      return
+    }
+    askToken(getToken).then(
       token => {
         if (turn !== this.#turn) return
         this.#refusals.token = token
-        if (typeof token === 'string') this.#dial({ ...params, token })
+        if (typeof token === 'string') this.#dial(this.#WebSocket, { ...query, token })
         else this.#fail('getToken gave no string', token)
       },
       cause => {
@@ -119,20 +196,42 @@ export class Connection implements TransportHandle {
     )
   }
 
-  #dial(params: Record<string, string>): void {
+  #awaitSync(): void {
+    this.#timer = setTimeout(() => this.#onSyncTimeout(), this.#syncTimeoutMs)
+  }
+
+  #dial(WebSocket: WebSocketConstructor, params: Record<string, string>): void {
     this.#link.params = params
     try {
-      this.#link.connect()
+      this.#link.open(WebSocket)
     } catch (cause) {
       this.#fail('The WebSocket could not be created', cause)
     }
   }
 
+  #onOpen(): void {
+    this.#saved.begin()
+    this.#awareness.announce()
+    if (this.#mux?.hello) this.#onHello(this.#mux.hello)
+  }
+
+  #onUpdate(update: Uint8Array): void {
+    const own = this.#foreignWriters.leaveOut(update)
+    if (!own) return
+    this.#saved.write()
+    if (this.#link.send(encodeUpdate(own))) this.#saved.sendUpdate()
+  }
+
   #receive(message: Uint8Array): void {
     const turn = this.#turn
-    if (this.#isSynced) this.#liveness.heard()
-    // An open socket proves little: a proxy may have opened it, or the server may be about to refuse.
-    this.#setStatus('connected')
+    const isExtension = message[0] === EXTENSION_MESSAGE
+    if (!this.#mux && this.#route.hear(this, isExtension)) {
+      this.#attempt()
+      return
+    }
+    if (this.#isSynced && !this.#mux) this.#liveness.heard()
+    // An open socket proves little: a proxy may have opened it, or the server may be about to refuse, after its hello.
+    if (!isExtension) this.#setStatus('connected')
     if (turn !== this.#turn) return
     try {
       receive(message, this.#receiver)
@@ -146,8 +245,68 @@ export class Connection implements TransportHandle {
     this.#syncTimeoutMs = firstSyncTimeoutMs
     this.#refusals.forget()
     clearTimeout(this.#timer)
-    if (!this.#isSynced) this.#liveness.heard()
+    this.#route.onSynced()
+    if (!this.#isSynced && !this.#mux) this.#liveness.heard()
     this.#setSynced(true)
+  }
+
+  #onExtension(decoder: Decoder): void {
+    const message = this.#readExtension(decoder)
+    switch (message?.type) {
+      case 'hello':
+        this.#onHello(message.hello)
+        break
+      case 'saved':
+        this.#saved.acknowledge(message.count)
+        break
+      case 'refused':
+        this.#onRefused(message.refused)
+        break
+      case 'token-wanted':
+        this.#renewToken()
+    }
+  }
+
+  /** Nothing before the hello: other servers may mean something else by the same type. */
+  #readExtension(decoder: Decoder): ExtensionMessage | undefined {
+    try {
+      const message = readExtension(decoder)
+      return this.#isGreeted || message?.type === 'hello' ? message : undefined
+    } catch (error) {
+      if (this.#isGreeted) throw error
+      return undefined
+    }
+  }
+
+  #onHello(hello: Hello): void {
+    this.#isGreeted = true
+    this.#saved.know()
+    this.#context.onHello?.(hello)
+  }
+
+  #onRefused(refused: RefusedWrite): void {
+    const { code, writers = [] } = refused
+    const isOthers = code === 'foreign-writer' && !writers.includes(this.#context.doc.clientID)
+    if (isOthers && this.#foreignWriters.add(writers)) this.#attempt()
+    else if (this.#context.onRefused) {
+      this.#stop('denied')
+      this.#context.onRefused(refused)
+    } else this.#deny(refused.reason)
+  }
+
+  #renewToken(): void {
+    const { getToken } = this.#options
+    if (!getToken) return
+    const turn = this.#turn
+    askToken(getToken).then(
+      token => {
+        if (turn !== this.#turn || typeof token !== 'string') return
+        this.#refusals.token = token
+        this.#link.send(encodeExtension({ type: 'token', token }))
+      },
+      // The server will close, and the next attempt asks again.
+      () => {},
+    )
   }
 
   #onClosed(code: number, reason: string): void {
@@ -178,13 +337,19 @@ export class Connection implements TransportHandle {
 
   #retry(): void {
     const { maxBackoffMs = 30_000 } = this.#options
+    // The route may go down by that, and tells when it is up.
+    this.#route.release(this)
+    if (this.#route.isDown) {
+      this.#enter('disconnected')
+      return
+    }
     const delayMs = backoffMs(this.#failures++, maxBackoffMs)
     this.#enter('disconnected', () => this.#attempt(), delayMs)
   }
 
   #stop(status: TransportStatus): void {
     this.#isWanted = false
-    this.#stopListening?.()
+    this.#route.leave(this)
     this.#enter(status)
   }
 
@@ -195,6 +360,9 @@ export class Connection implements TransportHandle {
     clearTimeout(this.#timer)
     this.#liveness.stop()
     this.#link.disconnect()
+    this.#route.release(this)
+    this.#mux = undefined
+    this.#isGreeted = false
     if (next) this.#timer = setTimeout(next, delayMs)
     this.#setStatus(status)
     this.#setSynced(false)

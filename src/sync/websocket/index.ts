@@ -1,11 +1,13 @@
 import type { Transport } from '../provider.ts'
 import { Connection } from './connection.ts'
-import { checkUrl, type WebsocketOptions } from './options.ts'
+import { checkUrl, findWebSocket, type WebsocketOptions } from './options.ts'
+import { Route } from './route.ts'
 
 export type { WebSocketConstructor, WebsocketOptions } from './options.ts'
 
 /**
- * Carries the document to a server that speaks the protocol of y-websocket.
+ * Carries the document to a server that speaks the protocol of y-websocket; to ours all documents of this transport
+ * over one socket.
  *
  * It goes on trying for as long as it is connected to be: at once when the network returns or the page is looked at,
  * else after a random and growing wait. Only a close code from 4400 to 4499 ends it (`denied`), except 4401, which
@@ -16,5 +18,10 @@ export type { WebSocketConstructor, WebsocketOptions } from './options.ts'
  */
 export function websocket(options: WebsocketOptions): Transport {
   checkUrl(options?.url)
-  return context => new Connection(options, context)
+  let route: Route | undefined
+  return context => {
+    const WebSocket = findWebSocket(options.WebSocket)
+    route ??= new Route(options, WebSocket)
+    return new Connection(options, WebSocket, route, context)
+  }
 }

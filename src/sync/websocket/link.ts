@@ -7,12 +7,14 @@ export interface LinkEvents {
   /** The socket is open and sync step 1 was sent. */
   onOpen(): void
   onMessage(message: Uint8Array): void
+  /** The document changed, and not by what came over this link. */
+  onUpdate(update: Uint8Array): void
   /** The other side closed, or the attempt failed. Not called after `disconnect()`. */
   onClosed(code: number, reason: string): void
 }
 
 /**
- * y-websocket's provider as far as we use it: one socket at a time, sync step 1 when it opens, local updates out.
+ * y-websocket's provider as far as we use it: one socket at a time, and sync step 1 when it opens.
  *
  * Left out, because an app that is offline most of the day needs them otherwise: its retries (no jitter, and the
  * token of the first attempt), its watchdog (declares throttled tabs dead), its awareness (echoes what it receives,
@@ -22,18 +24,13 @@ export interface LinkEvents {
 export class Link extends WebsocketProvider {
   readonly #events: LinkEvents
 
-  constructor(
-    url: string,
-    room: string,
-    doc: Y.Doc,
-    WebSocket: WebSocketConstructor,
-    events: LinkEvents,
-  ) {
+  constructor(url: string, room: string, doc: Y.Doc, events: LinkEvents) {
     super(url, room, doc, {
       connect: false,
       disableBc: true,
       awareness: noAwareness,
-      WebSocketPolyfill: WebSocket as typeof globalThis.WebSocket,
+      // Set by `open()`.
+      WebSocketPolyfill: class {} as unknown as typeof globalThis.WebSocket,
       shouldReconnect: () => false,
       // It sets a timer after each connection, which finds nothing to do; this lets it go at once.
       maxBackoffTime: 0,
@@ -43,12 +40,18 @@ export class Link extends WebsocketProvider {
     // One listener for each document would exceed Node's limit; sockets close on exit anyway.
     const { process } = globalThis as Partial<NodeGlobals>
     process?.off?.('exit', this._exitHandler)
+    doc.off('update', this._updateHandler)
+    this._updateHandler = (update, origin) => {
+      if (origin !== this) events.onUpdate(update)
+    }
+    doc.on('update', this._updateHandler)
     this.on('closed', ({ code, reason }) => events.onClosed(code, reason))
   }
 
   /** Opens a socket; there must be none. Throws what the constructor of the socket throws. */
-  override connect(): void {
-    super.connect()
+  open(WebSocket: WebSocketConstructor): void {
+    this._WS = WebSocket as typeof globalThis.WebSocket
+    this.connect()
     const { ws } = this
     if (!ws) return
     const { onopen } = ws
@@ -62,9 +65,12 @@ export class Link extends WebsocketProvider {
     }
   }
 
-  send(message: Uint8Array): void {
+  /** Says whether it is on its way. */
+  send(message: Uint8Array): boolean {
     const { ws } = this
-    if (this.wsconnected && ws?.readyState === 1) ws.send(message as Uint8Array<ArrayBuffer>)
+    if (!this.wsconnected || ws?.readyState !== 1) return false
+    ws.send(message as Uint8Array<ArrayBuffer>)
+    return true
   }
 
   /** What was sent and has not left this device. */

@@ -12,6 +12,11 @@ export interface WebsocketOptions {
   params?: Record<string, string>
   /** For Node 20, which has none of its own: the default export of `ws`. */
   WebSocket?: WebSocketConstructor
+  /**
+   * Whether all documents may share one socket. Default true: where the server offers it, which ours does; others see
+   * one more attempt, to open a document named `mux`.
+   */
+  mux?: boolean
   /** After so many milliseconds without a message the server is asked for a sign of life. Default 5,000. */
   probeIntervalMs?: number
   /** The connection is given up when so many milliseconds later nothing has arrived. Default 4,000. */

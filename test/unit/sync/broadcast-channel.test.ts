@@ -203,7 +203,7 @@ describe('awareness', () => {
   test('tabs stay present when the connection to the server is lost', async () => {
     const [first, second] = [openTab(), openTab()]
     const { WebSocket, last } = fakeWebSocket()
-    const socket = websocket({ url: 'ws://host', WebSocket })(first)
+    const socket = websocket({ url: 'ws://host', WebSocket, mux: false })(first)
     ending.push(() => void socket.destroy())
     socket.connect()
     last().sync()

@@ -27,7 +27,12 @@ function open(options: Partial<WebsocketOptions> = {}, name = 'room') {
   const context = openContext(name)
   contexts.push(context)
   const fake = fakeWebSocket()
-  const transport = websocket({ url: 'ws://host', WebSocket: fake.WebSocket, ...options })
+  const transport = websocket({
+    url: 'ws://host',
+    WebSocket: fake.WebSocket,
+    mux: false,
+    ...options,
+  })
   const handle = transport(context)
   return { context, handle, ...fake }
 }
@@ -106,10 +111,10 @@ describe('options', () => {
   test('the name is appended to the url as y-websocket does it, and a question mark in it cuts nothing off', () => {
     const plain = open({ params: { a: '1' } }, 'CH1/m/0')
     plain.handle.connect()
-    expect(plain.last().url).toBe('ws://host/CH1/m/0?a=1')
+    expect(plain.last().url).toBe('ws://host/CH1/m/0?extension=1&a=1')
     const odd = open({}, 'a?b#c d')
     odd.handle.connect()
-    expect(odd.last().url).toBe('ws://host/a%3Fb%23c%20d')
+    expect(odd.last().url).toBe('ws://host/a%3Fb%23c%20d?extension=1')
   })
 })
 

@@ -124,7 +124,7 @@ function connect(context: RecordedContext, answers: { query: boolean; step1: boo
       })
     }
   }
-  const handle = websocket({ url: 'ws://host', WebSocket: Socket })(context)
+  const handle = websocket({ url: 'ws://host', WebSocket: Socket, mux: false })(context)
   handle.connect()
   last().open()
   return { handle, sockets, last }

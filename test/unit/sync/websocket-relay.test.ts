@@ -18,7 +18,7 @@ async function relay(options?: RelayOptions): Promise<Relay> {
 
 function join(url: string, options: Partial<WebsocketOptions> = {}, name = 'room') {
   const context = openContext(name)
-  const handle = websocket({ url, WebSocket, maxBackoffMs: 20, ...options })(context)
+  const handle = websocket({ url, WebSocket, maxBackoffMs: 20, mux: false, ...options })(context)
   handle.connect()
   ending.push(() => {
     void handle.destroy()
@@ -109,7 +109,7 @@ test('a server that refuses a token and later takes one gets a new token for eac
   let count = 0
   const alice = join(url, { getToken: async () => String(++count) })
   await alice.whenSynced()
-  expect(paths).toEqual(['/room?token=1', '/room?token=2', '/room?token=3'])
+  expect(paths).toEqual([1, 2, 3].map(token => `/room?extension=1&token=${token}`))
   expect(alice.statuses.at(-1)).toBe('connected')
 })
 
@@ -123,7 +123,7 @@ test('a server that denies is not asked again, and its words reach the app', asy
   // One who is let in by nobody else either, in the time of several attempts.
   const bob = join(url, {}, 'other')
   await bob.whenStatus('denied')
-  expect(paths).toEqual(['/room', '/other'])
+  expect(paths).toEqual(['/room?extension=1', '/other?extension=1'])
 })
 
 test('a thousand documents in one process cause no warning of Node', async () => {
