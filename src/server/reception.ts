@@ -58,13 +58,20 @@ export class Reception {
 
   /** The listener of `upgrade`. */
   readonly onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    if (this.#isClosed) return refuseUpgrade(socket, '503 Service Unavailable')
+    if (this.#isClosed) {
+      refuseUpgrade(socket, '503 Service Unavailable')
+      return
+    }
     const { access } = this.#options
-    if (!access.allowsSocket(request)) return refuseUpgrade(socket, '403 Forbidden')
+    if (!access.allowsSocket(request)) {
+      refuseUpgrade(socket, '403 Forbidden')
+      return
+    }
     const address = access.addressOf(request)
     if (!this.#addresses.shared(addressKey(address)).tryTake()) {
       this.#context.metrics.turnedAway.add(1, { reason: 'limit' })
-      return refuseUpgrade(socket, '429 Too Many Requests')
+      refuseUpgrade(socket, '429 Too Many Requests')
+      return
     }
     this.#sockets.handleUpgrade(request, socket, head, webSocket => {
       // Until somebody listens to its messages.

@@ -140,7 +140,10 @@ export class Admission<Sender> {
   #drop(judgement: Exclude<Judgement, { kind: 'accepted' }>, dropped: Submission<Sender>[]): void {
     const [first] = dropped
     if (!first) return
-    if (judgement.kind === 'gap') return this.#listener.onGap(dropped)
+    if (judgement.kind === 'gap') {
+      this.#listener.onGap(dropped)
+      return
+    }
     const { clock, timings } = this.#context
     const nowMs = clock.now()
     if (judgement.kind === 'refused' || (first.untilMs !== undefined && first.untilMs <= nowMs)) {
@@ -149,7 +152,8 @@ export class Admission<Sender> {
         judgement.kind === 'refused' ? judgement : ({ code: 'forbidden', reason } as const)
       // Nothing that it sent before is left but what is on its way.
       const rest = this.withdraw(new Set([first.sender]))
-      return this.#listener.onRefused([...dropped, ...rest], refused)
+      this.#listener.onRefused([...dropped, ...rest], refused)
+      return
     }
     first.untilMs ??= nowMs + timings.permissionMs
     this.#waiting.push(...dropped)

@@ -54,15 +54,18 @@ export class RemoteAwareness {
     const nodeId = decoding.readVarString(decoder)
     switch (kind) {
       case QUERY:
-        return this.tell(this.#relay.localStates())
+        this.tell(this.#relay.localStates())
+        break
       case STATES: {
         const states = decodeAwareness(decoding.readTailAsUint8Array(decoder))
-        return this.#relay.receive(this.#node(nodeId), states)
+        this.#relay.receive(this.#node(nodeId), states)
+        break
       }
       case CLOSED:
-        return this.lose(nodeId)
+        this.lose(nodeId)
+        break
       case RENEW:
-        return this.#relay.renew(decoding.readVarUint(decoder), decoding.readVarUint(decoder))
+        this.#relay.renew(decoding.readVarUint(decoder), decoding.readVarUint(decoder))
     }
   }
 

@@ -12,7 +12,7 @@ export const silent: Logger = { info() {}, warn() {}, error() {} }
 
 /** A server on a free port, closed with the test. */
 export async function startServer(options: ServerOptions = {}) {
-  const server = await createServer({ port: 0, log: silent, ...options })
+  const server = await createServer({ port: 0, log: silent, mayOpen: () => true, ...options })
   onTestFinished(() => server.close())
   return server
 }
