@@ -29,6 +29,8 @@ export interface Receiver {
     encodeOwn(): Uint8Array | undefined
   }
   send(message: Uint8Array): void
+  /** Whether an update has to stay out of the document. Throws if it is malformed. */
+  isRefused?(update: Uint8Array): boolean
   onSyncStep1?(): void
   onSyncStep2?(): void
   onPermissionDenied?(reason: string): void
@@ -76,10 +78,12 @@ function receiveSync(decoder: Decoder, receiver: Receiver): void {
     receiver.onSyncStep1?.()
     return
   }
-  applyOrThrow(
-    () => Y.applyUpdate(doc, content, origin),
-    () => Y.decodeUpdate(content),
-  )
+  if (!receiver.isRefused?.(content)) {
+    applyOrThrow(
+      () => Y.applyUpdate(doc, content, origin),
+      () => Y.decodeUpdate(content),
+    )
+  }
   if (step === sync.messageYjsSyncStep2) receiver.onSyncStep2?.()
 }
 
