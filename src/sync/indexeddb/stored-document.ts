@@ -210,7 +210,7 @@ export class StoredDocument implements PersistenceHandle {
       this.#lastKey = undefined
     }
     // The page may go away while we read. But a rewrite can only replace the rows when they are read.
-    if (!isAgain || this.#destroyed) this.#store()
+    if (!isAgain || this.#destroyed || this.#aside) this.#store()
     if (this.#destroyed) return
     try {
       this.#rows = await this.#read(db)

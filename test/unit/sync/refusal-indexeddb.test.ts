@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import * as Y from 'yjs'
+import { emptyDocument } from '../../../src/sync/empty-document.ts'
 import { indexeddb } from '../../../src/sync/indexeddb.ts'
 import type { Transport } from '../../../src/sync/provider.ts'
 import { Session } from '../../../src/sync/session.ts'
@@ -46,6 +47,17 @@ async function refusedKeys(name: string): Promise<string[]> {
   const keys = await resultOf(db.transaction('custom').objectStore('custom').getAllKeys())
   db.close()
   return keys.map(String).filter(key => key.startsWith('y-conversations/refused/'))
+}
+
+/** Resolves when a message that is sent now to the tabs of this storage has arrived. */
+async function heard(name: string): Promise<void> {
+  const [from, to] = [1, 2].map(() => new BroadcastChannel(`y-conversations/indexeddb/${name}`))
+  await new Promise(resolve => {
+    ;(to as BroadcastChannel).onmessage = resolve
+    from?.postMessage('heard')
+  })
+  from?.close()
+  to?.close()
 }
 
 describe('what was refused', () => {
@@ -124,17 +136,39 @@ describe('what was refused', () => {
       IDBObjectStore.prototype.clear = clear
     })
     const state = Y.encodeStateAsUpdate(doc)
-    map.delete('worse')
-    await handle.setAside?.(state)
+    emptyDocument(doc)
+    const isAside = handle.setAside?.(state)
+    // Behind the attempt that fails, and without it.
+    map.set('next', 1)
+    await isAside
     expect(errors).toHaveLength(1)
     expect(await rowCount(name)).toBeGreaterThan(0)
     IDBObjectStore.prototype.clear = clear
-    map.set('next', 1)
     clock.advance(1000)
     await handle.flush()
     await handle.destroy()
     expect(await refusedKeys(name)).toHaveLength(1)
     expect(await stored(name)).toEqual({ next: 1 })
+  })
+
+  it('was perhaps stored by another tab, and what of it counts is stored anew', async () => {
+    const name = freshName()
+    const one = openTab(name)
+    const other = openTab(name)
+    await Promise.all([one.handle.whenLoaded, other.handle.whenLoaded])
+    await one.handle.flush()
+    await heard(name)
+    other.map.set('of', 'others')
+    const update = Y.encodeStateAsUpdate(other.doc)
+    await other.handle.flush()
+    await heard(name)
+    Y.applyUpdate(one.doc, update)
+    await other.handle.destroy()
+    emptyDocument(one.doc)
+    await one.handle.setAside?.(update)
+    Y.applyUpdate(one.doc, update)
+    await one.handle.destroy()
+    expect(await stored(name)).toEqual({ of: 'others' })
   })
 
   it('does not come back from another tab of the same storage, which recovers by itself', async () => {

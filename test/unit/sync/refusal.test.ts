@@ -147,6 +147,39 @@ describe('a session whose write is refused', () => {
     expect(server.doc('room').getArray('list').toArray()).toEqual([1, 2, 3])
   })
 
+  it('empties lists so that they can be written before the server is reached', () => {
+    const doc = new Y.Doc()
+    const list = doc.getArray('list')
+    list.insert(0, ['a', 'b', 'c'])
+    list.insert(1, ['d'])
+    list.get(3)
+    emptyDocument(doc)
+    expect(list.length).toBe(0)
+    list.insert(0, ['x'])
+    list.insert(1, ['y'])
+    expect(list.toArray()).toEqual(['x', 'y'])
+    const copy = new Y.Doc()
+    Y.applyUpdate(copy, Y.encodeStateAsUpdate(doc))
+    expect(copy.getArray('list').toArray()).toEqual(['x', 'y'])
+  })
+
+  it('joins the other tabs again when the server’s state is here', async () => {
+    const server = strictServer()
+    const seen: string[] = []
+    const tabs: Transport = () => ({
+      isLocal: true,
+      connect: () => seen.push('connect'),
+      disconnect: () => seen.push('disconnect'),
+      destroy() {},
+    })
+    const { session, map } = await open([tabs, server.transport('ann')])
+    await server.settle()
+    session.on('recovered', () => seen.push('recovered'))
+    map.set('worse', 'bad')
+    await server.settle()
+    expect(seen).toEqual(['connect', 'disconnect', 'recovered', 'connect'])
+  })
+
   it('takes a refused deletion back', async () => {
     const server = strictServer()
     server.doc('room').getMap('map').set('keep', 1)
