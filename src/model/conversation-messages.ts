@@ -306,8 +306,8 @@ export class ConversationMessages {
   #isSequencerNear(): boolean {
     if (this.#end.signal.aborted || this.#silentAt === this.#list.count) return false
     if (this.#sequencing.isEnabled) return this.#sequencing.wasSynced
-    const { status, isSynced } = this.outboxSession
-    if (status === 'connecting') return true
+    const { status, isSynced, whenRecovered } = this.outboxSession
+    if (status === 'connecting' || whenRecovered) return true
     return status === 'connected' && (!isSynced || this.#outbox.sequencedBy !== undefined)
   }
 
