@@ -130,7 +130,8 @@ export class ConversationDocument {
     this.whole.clear()
     this.#touchWhole()
     this.#readAll(true)
-    this.#tell()
+    // Of an empty transaction, because it may be asked for in the middle of another one.
+    this.transact(() => {})
   }
 
   get writer(): number {

@@ -109,6 +109,7 @@ class Visitor implements TransportHandle {
     const { doc, name } = this.context
     this.#isConnected = true
     this.#connection++
+    this.#unsaved = 0
     this.context.onStatus('connecting')
     this.#post(() => {
       this.#server.enter(this)
@@ -120,7 +121,6 @@ class Visitor implements TransportHandle {
       this.#post(() => {
         Y.applyUpdate(doc, missing, this)
         this.context.onSynced(true)
-        this.#unsaved = 0
         this.#send(Y.encodeStateAsUpdate(doc, wanted))
       })
     })
@@ -156,9 +156,9 @@ class Visitor implements TransportHandle {
     if (this.#server.saysSaved) this.context.onSaved?.(false)
     this.#post(() => {
       const isWritten = this.#server.write(this, update)
-      if (isWritten === undefined) this.#send(this.#allMissing())
-      if (!isWritten) return
+      if (isWritten === false) return
       this.#unsaved--
+      if (!isWritten) return this.#send(this.#allMissing())
       if (this.#unsaved === 0 && this.#server.saysSaved) this.context.onSaved?.(true)
     })
   }
