@@ -80,6 +80,8 @@ export class ConversationMessages {
       pages: this.#pages,
       me: () => core.me,
       replaceHorizon: horizon => {
+        // It is read anew soon, and then brought into another form again.
+        if (core.session.whenRecovered) return
         if (core.document.replaceHorizon(core.me, horizon)) core.scheduleHorizon()
       },
       onCounted: () => this.tellReading(),
