@@ -26,7 +26,8 @@ export class Recovery {
   #refusals: number[] = []
   #isIncomplete = false
   #whenOver: Promise<void> | undefined
-  #end: () => void = () => {}
+  #resolve: () => void = () => {}
+  #cancelTimer: () => void = () => {}
 
   constructor(doc: Y.Doc, clock: Clock, events: RecoveryEvents) {
     this.#doc = doc
@@ -50,13 +51,11 @@ export class Recovery {
     this.#refusals = this.#refusals.filter(time => Math.abs(now - time) < REFUSALS_WITHIN_MS)
     const goesOn = this.#refusals.push(now) < MAX_REFUSALS
     this.#isIncomplete = true
+    this.#cancelTimer()
+    this.#cancelTimer = this.#clock.setTimeout(() => this.end(), WAIT_MS)
     if (this.#whenOver) return goesOn
     this.#whenOver = new Promise(resolve => {
-      const cancel = this.#clock.setTimeout(() => this.end(), WAIT_MS)
-      this.#end = () => {
-        cancel()
-        resolve()
-      }
+      this.#resolve = resolve
     })
     this.#events.onBegin()
     return goesOn
@@ -80,7 +79,8 @@ export class Recovery {
   end(): void {
     if (!this.#whenOver) return
     this.#whenOver = undefined
-    this.#end()
+    this.#cancelTimer()
+    this.#resolve()
     this.#events.onEnd()
   }
 

@@ -251,6 +251,25 @@ describe('a session whose write is refused', () => {
     expect(log.filter(what => what === 'recovered')).toHaveLength(1)
   })
 
+  it('waits as long again after another refusal', async () => {
+    let context: TransportContext | undefined
+    const silent: Transport = given => {
+      context = given
+      return { connect() {}, disconnect() {}, destroy() {} }
+    }
+    const clock = new FakeClock()
+    const { log } = await open([silent], { clock })
+    for (let i = 0; i < 2; i++) {
+      context?.onRefused?.(forbidden)
+      await nextTask()
+      clock.advance(9000)
+    }
+    expect(log).toEqual(['recovering', 'refused', 'refused'])
+    clock.advance(1000)
+    expect(log.at(-1)).toBe('recovered')
+    expect(clock.timerCount).toBe(0)
+  })
+
   it('does nothing of it when it is destroyed', async () => {
     const server = strictServer()
     const clock = new FakeClock()
