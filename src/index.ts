@@ -30,10 +30,17 @@ export {
   type ParticipantUpdate,
 } from './model/participant.ts'
 export type { ParticipantResponse } from './model/participant-response.ts'
+export type { RefusedConversationWrite, RefusedUserWrite } from './model/refused-write.ts'
 export { User, type UserEvents, type UserUpdate, type UserUpdateReason } from './model/user.ts'
 export type { MessageUpdateReason } from './schema/messages/message-entry.ts'
 export type { ParticipantBindings, ParticipantUpdateReason } from './schema/participant-entry.ts'
 export type { ParticipantBinding } from './schema/participant-record.ts'
+export {
+  DEFAULT_PERMISSIONS,
+  PERMISSIONS,
+  type Permission,
+  type RolePermissions,
+} from './schema/permissions.ts'
 export { type BroadcastChannelOptions, broadcastChannel } from './sync/broadcast-channel.ts'
 export {
   clearIndexeddb,

@@ -10,6 +10,8 @@ export type ErrorCode =
   | 'not-a-participant'
   /** The operation has no meaning here, for example `getUser()` of an SMS participant. */
   | 'unsupported'
+  /** This user's role does not permit it; the message names the permission. */
+  | 'forbidden'
   /** The document was written by a newer version of this library and is read-only here. */
   | 'read-only'
   /** The client or conversation was closed. */

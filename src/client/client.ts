@@ -1,5 +1,5 @@
 import { checkArguments, checkText, nonEmptyString, optionalObject } from '../base/arguments.ts'
-import { type Clock, systemClock } from '../base/clock.ts'
+import { systemClock } from '../base/clock.ts'
 import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
 import { conversationSid } from '../base/ids.ts'
@@ -7,8 +7,10 @@ import type { JSONValue } from '../base/json.ts'
 import { Conversation } from '../model/conversation.ts'
 import type { SharedEvents } from '../model/conversation-events.ts'
 import { type ConversationOptions, readOptions } from '../model/conversation-options.ts'
-import type { Host, Limits, Timings } from '../model/host.ts'
+import type { Host } from '../model/host.ts'
+import type { RefusedConversationWrite, RefusedUserWrite } from '../model/refused-write.ts'
 import { User, type UserUpdate } from '../model/user.ts'
+import { readRolePermissions } from '../schema/permissions.ts'
 import { MediaLibrary } from '../sync/media/media-library.ts'
 import { memoryMedia } from '../sync/media/memory-media.ts'
 import type { Persistence, Transport } from '../sync/provider.ts'
@@ -19,6 +21,8 @@ import { type ClientOptions, DEFAULT_LIMITS, DEFAULT_TIMINGS } from './options.t
 export type ClientEvents = SharedEvents & {
   userUpdated: (update: UserUpdate) => void
   connectionStatusChanged: (status: ConnectionStatus) => void
+  /** A server has refused for good something that was written here: see the conversation's event. */
+  writeRefused: (refused: RefusedConversationWrite | RefusedUserWrite) => void
   /** Trouble with storage or network of any document; nothing an app has written is undone by it. */
   error: (error: ConversationsError) => void
 }
@@ -67,7 +71,14 @@ export class Client extends Emitter<ClientEvents> {
       random,
     })
     this.#media.connect()
-    this.#host = this.#createHost(clock, random, limits, timings)
+    const permissions = readRolePermissions(options.permissions)
+    if (!permissions && options.permissions !== undefined) {
+      throw new ConversationsError(
+        'invalid-argument',
+        'permissions must be lists of permissions by role',
+      )
+    }
+    this.#host = this.#createHost({ clock, random, limits, timings, permissions })
   }
 
   /** The worst status of all open documents. */
@@ -193,6 +204,7 @@ export class Client extends Emitter<ClientEvents> {
       persistence: this.#persistence,
       transports: this.#transports,
       isConnectionWanted: () => this.#isConnectionWanted,
+      clock: this.#host.clock,
     })
     this.#sessions.add(session)
     session.once('destroyed', () => {
@@ -232,13 +244,12 @@ export class Client extends Emitter<ClientEvents> {
     return isMe || this.#online.has(identity)
   }
 
-  #createHost(clock: Clock, random: () => number, limits: Limits, timings: Timings): Host {
+  #createHost(
+    settings: Pick<Host, 'clock' | 'random' | 'limits' | 'timings' | 'permissions'>,
+  ): Host {
     return {
       identity: this.identity,
-      clock,
-      random,
-      limits,
-      timings,
+      ...settings,
       media: this.#media,
       createSession: options => this.#createSession(options),
       getUser: identity => this.getUser(identity),

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Limits, Timings } from '../model/host.ts'
+import type { RolePermissions } from '../schema/permissions.ts'
 import type { LocalMediaStore, MediaStore } from '../sync/media/media-store.ts'
 import type { Persistence, Transport } from '../sync/provider.ts'
 
@@ -15,6 +16,11 @@ export interface ClientOptions extends Partial<Timings> {
     | { local?: LocalMediaStore | undefined; remote?: MediaStore | undefined }
     | undefined
   readonly limits?: Partial<Limits> | undefined
+  /**
+   * What each role may do, where the server does not say it: what is not permitted is then rejected here, as `forbidden`.
+   * Default: everybody may do everything.
+   */
+  readonly permissions?: RolePermissions | undefined
   /** Time, for tests. */
   readonly clock?: Clock | undefined
   /** As `Math.random`, for tests. */

@@ -1,24 +1,30 @@
 import type { ConversationsError } from '../base/errors.ts'
-import type { OfflineOptions, Session } from '../sync/session.ts'
+import type { OfflineOptions, Refusal, Session } from '../sync/session.ts'
 import type { Host } from './host.ts'
+
+export interface ChannelsListeners {
+  onError(error: ConversationsError): void
+  onRefused(session: Session, refusal: Refusal): void
+}
 
 /** The documents of a conversation beside its own one: they are connected when that is. */
 export class Channels {
   readonly #host: Host
   readonly #main: Session
-  readonly #onError: (error: ConversationsError) => void
+  readonly #listeners: ChannelsListeners
   readonly #sessions = new Set<Session>()
 
-  constructor(host: Host, main: Session, onError: (error: ConversationsError) => void) {
+  constructor(host: Host, main: Session, listeners: ChannelsListeners) {
     this.#host = host
     this.#main = main
-    this.#onError = onError
+    this.#listeners = listeners
   }
 
   /** A document that is neither loaded nor connected yet. */
   create(name: string): Session {
     const session = this.#host.createSession({ name, isSecondary: true, flushWrites: () => {} })
-    session.on('error', this.#onError)
+    session.on('error', error => this.#listeners.onError(error))
+    session.on('refused', refusal => this.#listeners.onRefused(session, refusal))
     this.#sessions.add(session)
     session.once('destroyed', () => this.#sessions.delete(session))
     return session

@@ -4,7 +4,13 @@ import type { Creation } from '../schema/creation.ts'
 import { chatKey } from '../schema/format.ts'
 import type { Horizon } from '../schema/horizon.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
-import type { Session } from '../sync/session.ts'
+import {
+  isPermitted,
+  type Permission,
+  type RolePermissions,
+  readRolePermissions,
+} from '../schema/permissions.ts'
+import type { Refusal, Session } from '../sync/session.ts'
 import { CoalescedWrite } from './coalesced-write.ts'
 import type { Conversation } from './conversation.ts'
 import type { ConversationEvents, SharedEvents } from './conversation-events.ts'
@@ -38,6 +44,9 @@ export class ConversationCore<Attributes> {
   #isMeOnline = false
   #hasToldReadOnly = false
   #toldUnreadCount = 0
+  #toldSaved: boolean | undefined
+  /** As the server has said. */
+  #permissions: RolePermissions | undefined
   #countedHorizon: Horizon | undefined
   readonly #isSequencer: boolean
   readonly #announcements: (() => void)[] = []
@@ -54,7 +63,8 @@ export class ConversationCore<Attributes> {
     this.#isSequencer = sequencer === true
     this.#assumed = { createdBy: identity, dateCreated: clock.now(), uniqueName }
     this.#horizonWrites = new CoalescedWrite(clock, host.timings.horizonIntervalMs, () => {
-      if (this.document.isReadOnly) return
+      // What was read while the document says nothing goes with what was refused.
+      if (this.document.isReadOnly || this.session.whenRecovered) return
       this.document.transact(() => this.document.writeHorizon(this.me))
     })
     const flushWrites = () => this.#horizonWrites.flush()
@@ -91,10 +101,47 @@ export class ConversationCore<Attributes> {
     return this.document.entry(chatKey(this.#host.identity))
   }
 
+  /** Undefined = nobody says so. */
+  get isSaved(): boolean | undefined {
+    const all = [this.session.isSaved, this.messages.outboxSession.isSaved]
+    return all.find(isSaved => !isSaved) ?? (all.includes(undefined) ? undefined : true)
+  }
+
+  /** By what is known here; always, where nobody says what roles may do. */
+  isPermitted(permission: Permission): boolean {
+    const table = this.#permissions ?? this.#host.permissions
+    if (!table) return true
+    const { me, document } = this
+    const { createdBy } = document.creation ?? this.#assumed
+    const roleSid = me.isPresent ? me.roleSid : undefined
+    return isPermitted({ isCreator: createdBy === this.#host.identity, roleSid }, permission, table)
+  }
+
+  /** @throws {ConversationsError} `forbidden` */
+  assertPermitted(permission: Permission): void {
+    if (this.isPermitted(permission)) return
+    const { me } = this
+    const standing = me.isPresent ? `with the role "${me.roleSid}"` : 'who is no participant'
+    throw new ConversationsError(
+      'forbidden',
+      `${this.#host.identity}, ${standing}, lacks the permission "${permission}" in this conversation; ` +
+        'somebody with "changeRole" can give another role',
+    )
+  }
+
   /** Loads from this device, then connects. */
   async open(): Promise<void> {
     const { session } = this
     session.on('error', error => this.tell('error', [error]))
+    session.on('refused', refusal => this.tellRefused(session, refusal))
+    session.on('recovering', () => this.document.hold())
+    session.on('recovered', () => {
+      if (!session.isDestroyed) this.document.reread()
+    })
+    session.on('saved', () => this.tellSaved())
+    session.on('hello', ({ permissions }) => {
+      this.#permissions = readRolePermissions(permissions)
+    })
     await Promise.all([session.load(), this.messages.load()])
     if (session.isDestroyed) this.assertOpen()
     this.document.start()
@@ -125,10 +172,16 @@ export class ConversationCore<Attributes> {
   /**
    * Applies writes as one transaction, at once; resolves when they are durable on this device.
    *
-   * @throws {ConversationsError} `closed`, `read-only`; then nothing was written
+   * @param permission what it takes, if anything
+   * @throws {ConversationsError} `closed`, `read-only`, `forbidden`; then nothing was written
    */
-  async write(write: (document: ConversationDocument) => void): Promise<void> {
+  async write(
+    write: (document: ConversationDocument) => void,
+    permission?: Permission,
+  ): Promise<void> {
+    while (this.session.whenRecovered) await this.session.whenRecovered
     this.assertOpen()
+    if (permission) this.assertPermitted(permission)
     this.document.write(this.#assumed, () => write(this.document))
     await this.session.flush()
   }
@@ -201,6 +254,19 @@ export class ConversationCore<Attributes> {
     })
   }
 
+  tellSaved(): void {
+    const { isSaved } = this
+    if (isSaved === this.#toldSaved) return
+    this.#toldSaved = isSaved
+    this.#emit('savedChanged', [isSaved])
+  }
+
+  tellRefused({ name }: Session, refusal: Refusal): void {
+    const conversation = this.#conversation as unknown as Conversation<never>
+    const refused = Object.freeze({ conversation, documentName: name, ...refusal })
+    this.tell('writeRefused', [refused])
+  }
+
   /** Of somebody whose message came. */
   endTypingOf(key: string): void {
     const entry = this.document.entries.get(key)
@@ -210,7 +276,8 @@ export class ConversationCore<Attributes> {
 
   /** Only once it is known whether peers have it: every other device would write its own creation otherwise. */
   #createIfNobodyDid(): void {
-    if (!this.#isOpen || this.document.isReadOnly) return
+    // What was refused may have said who did.
+    if (!this.#isOpen || this.document.isReadOnly || this.session.isIncomplete) return
     this.document.write(this.#assumed, () => {})
   }
 
@@ -345,7 +412,7 @@ export class ConversationCore<Attributes> {
   }
 
   /** To the client's listeners, then to the conversation's. */
-  tell<K extends keyof SharedEvents | 'error'>(
+  tell<K extends keyof SharedEvents | 'error' | 'writeRefused'>(
     event: K,
     args: Parameters<ConversationEvents<Attributes>[K]>,
   ): void {

@@ -5,6 +5,7 @@ import type { Conversation } from './conversation.ts'
 import type { ConversationUpdateReason } from './conversation-state.ts'
 import type { Message, MessageUpdate } from './message.ts'
 import type { Participant, ParticipantUpdate } from './participant.ts'
+import type { RefusedConversationWrite } from './refused-write.ts'
 
 export interface ConversationUpdate<Attributes = JSONValue> {
   conversation: Conversation<Attributes>
@@ -47,6 +48,16 @@ export type ConversationEvents<Attributes = JSONValue> = SharedEvents<Attributes
   connectionStatusChanged: (status: ConnectionStatus) => void
   /** `true` when everything was exchanged with peers after connecting. */
   synced: (isSynced: boolean) => void
+  /**
+   * Whether a server keeps everything that was written here; undefined = nobody says so. See `Conversation.isSaved`.
+   */
+  savedChanged: (isSaved: boolean | undefined) => void
+  /**
+   * A server has refused for good something that was written here. With it goes everything in that document that the server
+   * had not confirmed: the event has it, and so has the storage of this device for a while. The server's state takes its
+   * place, which is told of as usual, and then the conversation goes on.
+   */
+  writeRefused: (refused: RefusedConversationWrite) => void
   /** Trouble with storage or network; nothing an app has written is undone by it. */
   error: (error: ConversationsError) => void
 }

@@ -12,6 +12,7 @@ import { type MessageChanges, MessageList } from '../schema/messages/message-lis
 import { OutboxDocument } from '../schema/messages/outbox-document.ts'
 import type { MessageCommand } from '../schema/messages/outbox-entry.ts'
 import { isRead } from '../schema/messages/reading.ts'
+import type { Permission } from '../schema/permissions.ts'
 import type { Session } from '../sync/session.ts'
 import { Channels } from './channels.ts'
 import type { Conversation } from './conversation.ts'
@@ -64,7 +65,10 @@ export class ConversationMessages {
     this.#conversation = conversation
     this.#host = host
     this.#core = core
-    this.channels = new Channels(host, core.session, error => core.tell('error', [error]))
+    this.channels = new Channels(host, core.session, {
+      onError: error => core.tell('error', [error]),
+      onRefused: (session, refusal) => core.tellRefused(session, refusal),
+    })
     this.outboxSession = this.channels.create(outboxName(conversation.sid))
     this.#outbox = new OutboxDocument(this.outboxSession.doc)
     this.#list = new MessageList(this.#outbox, changes => this.#take(changes))
@@ -76,6 +80,8 @@ export class ConversationMessages {
       pages: this.#pages,
       me: () => core.me,
       replaceHorizon: horizon => {
+        // It is read anew soon, and then brought into another form again.
+        if (core.session.whenRecovered) return
         if (core.document.replaceHorizon(core.me, horizon)) core.scheduleHorizon()
       },
       onCounted: () => this.tellReading(),
@@ -123,6 +129,11 @@ export class ConversationMessages {
     this.#readLast()
     outboxSession.on('synced', () => this.#onNews())
     outboxSession.on('status', () => this.#onNews())
+    outboxSession.on('recovering', () => this.#list.hold())
+    outboxSession.on('recovered', () => {
+      if (!outboxSession.isDestroyed) this.#list.reread()
+    })
+    outboxSession.on('saved', () => this.#core.tellSaved())
     if (isSequencer) this.#sequencing.name()
     this.channels.start(outboxSession)
     this.#pages.startAt(this.#list.lastPage)
@@ -144,7 +155,7 @@ export class ConversationMessages {
     return entry.view as Message
   }
 
-  /** @throws {ConversationsError} `invalid-argument`, `too-large` */
+  /** @throws {ConversationsError} `invalid-argument`, `too-large`, `forbidden` */
   async send({ body, subject, attributes, media }: MessageDraft): Promise<number> {
     const { limits } = this.#host
     checkText(body ?? '', 'body', limits.bodyLength)
@@ -156,28 +167,34 @@ export class ConversationMessages {
     const inputs = media.map(input => readMediaInput(input, limits))
     this.#core.assertWritable()
     this.#core.requireMe()
+    this.#core.assertPermitted('sendMessage')
     const records: MediaRecord[] = []
     for (const { blob, filename, contentType } of inputs) {
       const hash = await this.#host.media.put(blob)
       records.push({ hash, contentType, size: blob.size, filename })
     }
-    if (records.length > 0) this.#core.assertWritable()
+    while (this.outboxSession.whenRecovered) await this.outboxSession.whenRecovered
+    this.#core.assertWritable()
     const entry = this.#push({ body, subject, attributes: json, media: records })
     await this.outboxSession.flush()
     await this.#whenSent(entry)
-    return entry.index
+    if (entry.index >= 0) return entry.index
+    const message =
+      'A server has refused what was written here, and this message with it: see "writeRefused"'
+    throw new ConversationsError('forbidden', message)
   }
 
   async updateBody(entry: MessageEntry, body: string | null): Promise<void> {
     checkText(body ?? '', 'body', this.#host.limits.bodyLength)
-    await this.#change(entry, () => {
+    await this.#change(entry, 'editMessage', () => {
       return entry.content?.body === body ? undefined : { kind: 'body', body }
     })
   }
 
   async updateAttributes(entry: MessageEntry, attributes: JSONValue): Promise<void> {
     const next = toJson(attributes, 'attributes', this.#host.limits.attributesBytes)
-    await this.#change(entry, () => {
+    const isEditor = this.#core.isPermitted('editMessage')
+    await this.#change(entry, isEditor ? 'editMessage' : 'editMessageAttributes', () => {
       if (!entry.content || equalJson(next, entry.attributes)) return undefined
       const layers = messageLayers(entry.content, entry.edits)
       const changes = diffAttributes(layers, next, positionSuffix(this.#outbox.writer))
@@ -186,7 +203,7 @@ export class ConversationMessages {
   }
 
   remove(entry: MessageEntry): Promise<void> {
-    return this.#change(entry, () => ({ kind: 'remove' }))
+    return this.#change(entry, 'removeMessage', () => ({ kind: 'remove' }))
   }
 
   authorOf({ author }: MessageEntry): Participant | undefined {
@@ -232,10 +249,23 @@ export class ConversationMessages {
     return entry
   }
 
-  /** At once, where its page is open. */
-  async #change(entry: MessageEntry, changeNow: () => Change | undefined): Promise<void> {
-    const opening = this.#open(entry)
+  /**
+   * At once, where its page is open.
+   *
+   * @param permission what it takes if the message is somebody else's
+   */
+  async #change(
+    entry: MessageEntry,
+    permission: Permission,
+    changeNow: () => Change | undefined,
+  ): Promise<void> {
+    const isOwn = entry.author === this.#core.me.key
+    const opening = this.#open(entry, isOwn ? 'sendMessage' : permission)
     if (opening) await opening
+    if (this.outboxSession.whenRecovered) {
+      while (this.outboxSession.whenRecovered) await this.outboxSession.whenRecovered
+      await this.#open(entry, isOwn ? 'sendMessage' : permission)
+    }
     const change = changeNow()
     if (change) this.#command(entry, change)
     await this.outboxSession.flush()
@@ -255,10 +285,11 @@ export class ConversationMessages {
   }
 
   /** Makes sure that what is done to a message shows; undefined where that is so already. */
-  #open(entry: MessageEntry): Promise<void> | undefined {
+  #open(entry: MessageEntry, permission: Permission): Promise<void> | undefined {
     const check = () => {
       this.#core.assertWritable()
       this.#core.requireMe()
+      this.#core.assertPermitted(permission)
       if (entry.content) return
       throw new ConversationsError('not-found', 'The message was removed')
     }
@@ -277,8 +308,8 @@ export class ConversationMessages {
   #isSequencerNear(): boolean {
     if (this.#end.signal.aborted || this.#silentAt === this.#list.count) return false
     if (this.#sequencing.isEnabled) return this.#sequencing.wasSynced
-    const { status, isSynced } = this.outboxSession
-    if (status === 'connecting') return true
+    const { status, isSynced, whenRecovered } = this.outboxSession
+    if (status === 'connecting' || whenRecovered) return true
     return status === 'connected' && (!isSynced || this.#outbox.sequencedBy !== undefined)
   }
 

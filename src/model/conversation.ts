@@ -24,6 +24,7 @@ import { chatKey, nonChatKey } from '../schema/format.ts'
 import type { Reach } from '../schema/horizon.ts'
 import type { ParticipantEntry } from '../schema/participant-entry.ts'
 import type { ParticipantBinding } from '../schema/participant-record.ts'
+import { PERMISSIONS, type Permission } from '../schema/permissions.ts'
 import type { ConnectionStatus } from '../sync/status.ts'
 import { checkAttributes } from './attributes-schema.ts'
 import { ConversationCore } from './conversation-core.ts'
@@ -48,8 +49,8 @@ export interface ParticipantBindingOptions {
  * A conversation and its participants: a live view of one document. Everything reads and writes with no network.
  * Writes are visible at once; their promises resolve when they are durable on this device.
  *
- * Every method may reject with a `ConversationsError`: `invalid-argument`, `too-large`, `closed`, `read-only`. Then
- * nothing was written.
+ * Every method may reject with a `ConversationsError`: `invalid-argument`, `too-large`, `closed`, `read-only`, `forbidden`.
+ * Then nothing was written.
  */
 export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEvents<Attributes>> {
   static readonly participantJoined = 'participantJoined'
@@ -166,6 +167,26 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
     return this.#core.session.isSynced
   }
 
+  /**
+   * Whether a server keeps everything that was written here, messages too, so that it survives this device: false from
+   * a write on until it is acknowledged as durable, also without a connection. Undefined as long as no server has said
+   * anything: since this conversation was opened none was reached, or it is of a kind that does not say.
+   */
+  get isSaved(): boolean | undefined {
+    return this.#core.isSaved
+  }
+
+  /**
+   * Whether this user may do something here, as far as it is known: true where nobody says what roles may do. For showing
+   * and hiding buttons; methods reject with `forbidden` by the same rule, and a server has the last word.
+   *
+   * @throws {ConversationsError} `invalid-argument`
+   */
+  isPermitted(permission: Permission): boolean {
+    checkArguments([permission], literal(...PERMISSIONS))
+    return this.#core.isPermitted(permission)
+  }
+
   /** The document is of a newer format than this version writes. */
   get isReadOnly(): boolean {
     return this.#core.document.isReadOnly
@@ -179,7 +200,8 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   async updateAttributes(attributes: JSONValue): Promise<this> {
     checkArguments(arguments, json)
     const next = checkAttributes(attributes, undefined, this.host.limits.attributesBytes)
-    await this.#write(document => document.setAttributes(next, this.#now()))
+    const write = (document: ConversationDocument) => document.setAttributes(next, this.#now())
+    await this.#write(write, 'editConversation')
     return this
   }
 
@@ -253,7 +275,8 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
         : participant
     if (!found) throw notFound(`Participant ${shorten(String(participant))} was not found`)
     const entry = this.#entryOf(found)
-    await this.#write(document => document.removeParticipant(entry))
+    const permission = entry === this.#core.me ? undefined : 'removeParticipant'
+    await this.#write(document => document.removeParticipant(entry), permission)
   }
 
   async getParticipants(): Promise<Participant<Attributes>[]> {
@@ -462,21 +485,23 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   ): Promise<void> {
     const next = checkAttributes(attributes, this.#schema, this.host.limits.attributesBytes)
     const entry = this.#entryOf(participant)
-    await this.#write(document => document.setParticipantAttributes(entry, next, this.#now()))
+    const write = (document: ConversationDocument) =>
+      document.setParticipantAttributes(entry, next, this.#now())
+    await this.#write(write, entry === this.#core.me ? undefined : 'editParticipant')
   }
 
   /** @internal */
   async writeRole(participant: Participant<Attributes>, roleSid: string): Promise<void> {
     this.#checkName(roleSid, 'roleSid')
     const entry = this.#entryOf(participant)
-    await this.#write(document => document.setRole(entry, roleSid, this.#now()))
+    await this.#write(document => document.setRole(entry, roleSid, this.#now()), 'changeRole')
   }
 
   async #setText(field: 'friendlyName' | 'uniqueName', text: string): Promise<this> {
     this.#checkName(text, field)
     await this.#write(document => {
       if ((this[field] ?? '') !== text) document.whole.setField(field, text, this.#now())
-    })
+    }, 'editConversation')
     return this
   }
 
@@ -494,9 +519,9 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
     this.#core.assertOpen()
     if (!this.#core.roster.byKey(key)) {
       const incarnation = Math.floor(this.host.random() * 2 ** 31)
-      await this.#write(document =>
-        document.addParticipant(key, next, binding, this.#now(), incarnation),
-      )
+      const write = (document: ConversationDocument) =>
+        document.addParticipant(key, next, binding, this.#now(), incarnation)
+      await this.#write(write, key === this.#core.me.key ? 'join' : 'addParticipant')
     } else await this.#core.session.flush()
     return toParticipantResponse(this.#core.roster.view(this.#core.document.entry(key)))
   }
@@ -506,14 +531,16 @@ export class Conversation<Attributes = JSONValue> extends Emitter<ConversationEv
   }
 
   async #advanceTo(reach: Reach): Promise<void> {
+    const { session } = this.#core
+    while (session.whenRecovered) await session.whenRecovered
     const me = this.#core.requireMe()
     this.#core.assertWritable()
     await this.#core.writeHorizon(this.#core.document.advanceHorizon(me, reach, this.#now()))
     await this.#core.messages.reading.whenCounted()
   }
 
-  #write(write: (document: ConversationDocument) => void): Promise<void> {
-    return this.#core.write(write)
+  #write(write: (document: ConversationDocument) => void, permission?: Permission): Promise<void> {
+    return this.#core.write(write, permission)
   }
 
   #entryOf({ entry, conversation, sid }: Participant<Attributes>): ParticipantEntry {

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { RolePermissions } from '../schema/permissions.ts'
 import type { MediaLibrary } from '../sync/media/media-library.ts'
 import type { Session, SessionOptions } from '../sync/session.ts'
 import type { User } from './user.ts'
@@ -38,6 +39,8 @@ export interface Host {
   readonly limits: Limits
   readonly timings: Timings
   readonly media: MediaLibrary
+  /** What each role may do, where the server does not say it. */
+  readonly permissions: RolePermissions | undefined
   /** A document of that name with the client's providers. */
   createSession(options: Omit<SessionOptions, 'persistence' | 'transports'>): Session
   getUser(identity: string): Promise<User>

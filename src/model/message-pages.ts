@@ -125,6 +125,8 @@ export class MessagePages {
     session.on('synced', isSynced => {
       if (isSynced) page.wasSynced = true
     })
+    session.on('recovering', () => this.#list.hold())
+    session.on('recovered', () => this.#list.reread())
     session.doc.on('update', () => this.#unstored.add(session))
     session.once('destroyed', () => this.#unstored.delete(session))
     return page

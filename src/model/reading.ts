@@ -54,6 +54,7 @@ export class Reading {
 
   /** Counts anew. Call it after anything has changed, before anybody is told. */
   count(): void {
+    if (this.#options.list.isHeld) return
     const count = this.#count()
     this.#unreadCount = count ?? this.#mostThereMayBe
     if (count === undefined) this.#search ??= this.#findCount()

@@ -36,7 +36,7 @@ export class Sequencing {
       identify: () => this.#identify(),
       openPage: number => this.#openPage(number),
       flush: () => session.flush(),
-      isReady: () => this.#wasSynced && !this.#isServed,
+      isReady: () => this.#wasSynced && !this.#isServed && !session.isIncomplete,
       onError: cause => {
         const message = 'The sequencer cannot add messages to the log now'
         onError(new ConversationsError('transport', message, { cause }))

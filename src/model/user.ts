@@ -7,6 +7,7 @@ import { ConversationDocument } from '../schema/conversation-document.ts'
 import type { Session } from '../sync/session.ts'
 import { checkAttributes } from './attributes-schema.ts'
 import type { Host } from './host.ts'
+import type { RefusedUserWrite } from './refused-write.ts'
 
 export type UserUpdateReason =
   | 'friendlyName'
@@ -114,6 +115,14 @@ export class User extends Emitter<UserEvents> {
   async #open(): Promise<void> {
     this.#session.on('error', error => this.#host.tell('error', [error]))
     this.#session.on('status', () => this.#host.onStatus())
+    this.#session.on('recovering', () => this.#document.hold())
+    this.#session.on('recovered', () => {
+      if (!this.#isClosed) this.#document.reread()
+    })
+    this.#session.on('refused', refusal => {
+      const refused: RefusedUserWrite = { user: this, documentName: this.#session.name, ...refusal }
+      this.#host.tell('writeRefused', [Object.freeze(refused)])
+    })
     await this.#session.load()
     if (this.#isClosed) return
     this.#document.start()
@@ -126,6 +135,7 @@ export class User extends Emitter<UserEvents> {
       throw new ConversationsError('denied', `Only ${this.identity} may change their user`)
     }
     await this.whenLoaded
+    while (this.#session.whenRecovered) await this.#session.whenRecovered
     if (this.#isClosed)
       throw new ConversationsError('closed', 'The client is closed; create another')
     const { clock, identity } = this.#host

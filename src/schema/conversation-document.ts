@@ -57,6 +57,7 @@ export class ConversationDocument {
   /** Keys of horizons that have changed before: reading them again would take as long as reading the horizon. */
   readonly #slots = new Map<string, Slot | undefined>()
   #wholeTouched = false
+  #isHeld = false
   #stop: () => void = () => {}
 
   /** @throws {ConversationsError} `invalid-argument` if a root of the document is of another type */
@@ -73,10 +74,7 @@ export class ConversationDocument {
 
   /** Reads what is there, telling nobody, and follows the document from now on. */
   start(): void {
-    for (const key of this.#participants.keys()) this.#readRecord(key)
-    for (const key of this.#roles.keys()) this.#readRole(key)
-    for (const key of this.#attributes.keys()) this.#readAttribute(key)
-    for (const key of this.#horizons.keys()) this.#readHorizon(key)
+    this.#readAll()
     for (const entry of this.entries.values()) entry.refresh()
     this.whole.refresh()
 
@@ -89,13 +87,16 @@ export class ConversationDocument {
     ]
     const stops = followed.map(([map, read]) => {
       const observer = ({ keysChanged }: Y.YMapEvent<unknown>) => {
+        if (this.#isHeld) return
         // Null stands for list content, which a foreign document may have put there.
         for (const key of keysChanged) if (key !== null) read(key)
       }
       map.observe(observer)
       return () => map.unobserve(observer)
     })
-    const tell = () => this.#tell()
+    const tell = () => {
+      if (!this.#isHeld) this.#tell()
+    }
     // Not after each: listeners would write while Yjs still holds back what their writes change.
     this.#doc.on('afterAllTransactions', tell)
     this.#stop = () => {
@@ -106,6 +107,25 @@ export class ConversationDocument {
 
   stop(): void {
     this.#stop()
+  }
+
+  /** From now on what was read stands, whatever becomes of the document, until it is read again. */
+  hold(): void {
+    this.#isHeld = true
+  }
+
+  /** Reads everything anew and tells of what differs, in one go. */
+  reread(): void {
+    this.#isHeld = false
+    for (const entry of this.entries.values()) {
+      this.#touch(entry)
+      entry.clear()
+    }
+    this.whole.clear()
+    this.#touchWhole()
+    this.#readAll(true)
+    // Of an empty transaction, because it may be asked for in the middle of another one.
+    this.transact(() => {})
   }
 
   get writer(): number {
@@ -276,6 +296,13 @@ export class ConversationDocument {
     const entry = new ParticipantEntry(key)
     this.entries.set(key, entry)
     return entry
+  }
+
+  #readAll(isChange = false): void {
+    for (const key of this.#participants.keys()) this.#readRecord(key, isChange)
+    for (const key of this.#roles.keys()) this.#readRole(key, isChange)
+    for (const key of this.#attributes.keys()) this.#readAttribute(key, isChange)
+    for (const key of this.#horizons.keys()) this.#readHorizon(key, isChange)
   }
 
   #readRecord(key: string, isChange = false): void {

@@ -183,6 +183,16 @@ export class ParticipantEntry {
     return attributeLayers(initial, this.overlay)
   }
 
+  /** Forgets everything that the document says, to be read anew; call `remember` before. */
+  clear(): void {
+    this.#records = NONE
+    this.#byWriter = undefined
+    this.#overlay = undefined
+    this.#roles = undefined
+    this.#slots = NONE
+    this.horizon = UNREAD
+  }
+
   /** Call before the horizon changes; says whether it is the first change of the transaction. */
   rememberHorizon(): boolean {
     if (this.before) return false
@@ -236,7 +246,8 @@ export class ParticipantEntry {
     if (horizon !== before) {
       if (lastReadIndex(horizon) !== lastReadIndex(before)) mask |= REASON_BIT.lastReadMessageIndex
       // Null until something was read, whatever time it is said to be.
-      if (horizon.time !== before.time || before === UNREAD) mask |= REASON_BIT.lastReadTimestamp
+      const isNull = before === UNREAD || horizon === UNREAD
+      if (horizon.time !== before.time || isNull) mask |= REASON_BIT.lastReadTimestamp
     }
     if (this.dateUpdated !== dateUpdated) mask |= REASON_BIT.dateUpdated
     return mask

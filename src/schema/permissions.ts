@@ -1,3 +1,5 @@
+import { isObject } from '../base/json.ts'
+
 /** What may be done in a conversation. Own attributes, own horizon, own messages and leaving are not in the list: see `PERMISSIONS`. */
 export type Permission = (typeof PERMISSIONS)[number]
 
@@ -58,5 +60,18 @@ export function isPermitted(
   return (
     (Object.hasOwn(roles, role) ? roles[role] : DEFAULT_PERMISSIONS[role])?.includes(permission) ??
     false
+  )
+}
+
+/** Total: undefined for whatever is no such table. Permissions of a later version are left out. */
+export function readRolePermissions(value: unknown): RolePermissions | undefined {
+  if (!isObject(value)) return undefined
+  const roles = Object.entries(value)
+  if (!roles.every(([, permissions]) => Array.isArray(permissions))) return undefined
+  return Object.fromEntries(
+    roles.map(([role, permissions]) => [
+      role,
+      PERMISSIONS.filter(permission => (permissions as unknown[]).includes(permission)),
+    ]),
   )
 }

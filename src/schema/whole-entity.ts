@@ -68,6 +68,11 @@ export class WholeEntity {
     else this.#overlay.delete(key)
   }
 
+  /** Forgets the attributes, to be read anew. */
+  clear(): void {
+    this.#overlay.clear()
+  }
+
   /** Derives the attributes anew. */
   refresh(): void {
     const next = readAttributes(this.#layers())

@@ -116,6 +116,7 @@ class Tab implements TransportHandle {
       origin: this,
       awareness: this.#awareness,
       send: answer => this.#post(answer, from),
+      isRefused: update => this.#context.isRefused?.(update) ?? false,
       onSyncStep1: () => {
         // It was asked of everybody by a tab that has just come; it may have what this one lacks.
         if (to === undefined) this.#post(encodeSyncStep1(doc), from)

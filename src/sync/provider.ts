@@ -17,6 +17,11 @@ export interface ProviderContext {
   readonly awareness: Awareness
   /** Reports trouble. Never throw into the document instead. */
   onError(error: ConversationsError): void
+  /**
+   * Whether an update would bring back what a server has refused. Ask before applying what comes from this device's own
+   * tabs or storage, and leave out what is: it may be there still. Throws if the update is malformed.
+   */
+  isRefused?(update: Uint8Array): boolean
 }
 
 /** Keeps a document on this device. Must never throw from an `update` handler. */
@@ -29,6 +34,13 @@ export interface PersistenceHandle {
   readonly whenLoaded: Promise<void>
   /** Resolves, without rejecting and in bounded time, when every update so far is durable (or cannot be). */
   flush(): Promise<void>
+  /**
+   * Forgets everything that is stored of the document, which was emptied, and keeps this state where nothing loads it:
+   * a server has refused something in it. It must have been told to when it returns, before what is stored next.
+   * Resolves, without rejecting, when it is durable, or cannot be. Without it the document comes back at the
+   * next start, and is refused again.
+   */
+  setAside?(state: Uint8Array): Promise<void>
   /** Where other tabs share the storage: resolves when what they stored so far is in the document. */
   refresh?(): Promise<void>
   /** Stops keeping the document; what was written before is durable when it resolves. */

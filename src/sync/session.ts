@@ -1,11 +1,14 @@
 import { uint32 } from 'lib0/random'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
+import { type Clock, systemClock } from '../base/clock.ts'
 import { Emitter } from '../base/emitter.ts'
 import { ConversationsError } from '../base/errors.ts'
 import { keepPromise } from '../base/keep-promise.ts'
+import type { Hello, RefusedWrite } from '../base/wire/extension.ts'
 import { listenToPage } from './page.ts'
 import type { Persistence, PersistenceHandle, Transport, TransportHandle } from './provider.ts'
+import { Recovery } from './recovery.ts'
 import {
   bestOf,
   type ConnectionEvent,
@@ -31,6 +34,16 @@ export interface SessionOptions {
   readonly flushWrites: () => void
   /** Whether to connect when the document is loaded. Default true. */
   readonly isConnectionWanted?: () => boolean
+  readonly clock?: Clock | undefined
+}
+
+/** What a server refuses of a document, and all that was in it: this state was set aside. */
+export interface Refusal {
+  readonly code: RefusedWrite['code']
+  /** For people. */
+  readonly reason: string
+  /** A Yjs update (v1) of the whole document as it was. */
+  readonly update: Uint8Array
 }
 
 // A type, not an interface: event maps need an index signature that interfaces do not have.
@@ -38,6 +51,13 @@ export type SessionEvents = {
   status: (status: ConnectionStatus) => void
   synced: (isSynced: boolean) => void
   error: (error: ConversationsError) => void
+  /** Nothing of the document counts until it is `recovered`: a server has refused something in it. */
+  recovering: () => void
+  refused: (refusal: Refusal) => void
+  /** The document is to be read anew. */
+  recovered: () => void
+  saved: (isSaved: boolean | undefined) => void
+  hello: (hello: Hello) => void
   destroyed: () => void
 }
 
@@ -50,6 +70,8 @@ interface Connection {
   readonly handle: TransportHandle
   state: ConnectionState
   isSynced: boolean
+  /** Undefined = the other side does not say. */
+  isSaved: boolean | undefined
 }
 
 /**
@@ -62,10 +84,15 @@ export class Session extends Emitter<SessionEvents> {
   readonly awareness: Awareness
   readonly #options: SessionOptions
   #persistence: PersistenceHandle | undefined
+  readonly #recovery: Recovery
   readonly #leases: WriterLease[] = []
+  /** Those with a client id beside that of the document. */
+  readonly #seconds: { clientID: number }[] = []
   #connections: Connection[] = []
   #status: ConnectionStatus = 'disconnected'
   #isSynced = false
+  #isSaved: boolean | undefined
+  #hello: Hello | undefined
   #isStarted = false
   #offline: OfflineOptions | undefined
   #whenDestroyed: Promise<void> | undefined
@@ -81,6 +108,10 @@ export class Session extends Emitter<SessionEvents> {
     this.awareness = options.awareness ?? createAwareness(this.doc)
     // A bare awareness would announce `{}`, with a clock that others ignore for 15 s.
     if (!options.awareness) this.awareness.setLocalState(null)
+    this.#recovery = new Recovery(this.doc, options.clock ?? systemClock, {
+      onBegin: () => this.emit('recovering'),
+      onEnd: () => this.emit('recovered'),
+    })
   }
 
   get status(): ConnectionStatus {
@@ -94,6 +125,32 @@ export class Session extends Emitter<SessionEvents> {
 
   get isSynced(): boolean {
     return this.#isSynced
+  }
+
+  /**
+   * Whether a server keeps everything that is in the document, so that it survives this device. Undefined as long as none
+   * has said so: it was not reached since the start, or is of a kind that does not say.
+   */
+  get isSaved(): boolean | undefined {
+    return this.#isSaved
+  }
+
+  /** What the server said last of itself and of this connection. */
+  get hello(): Hello | undefined {
+    return this.#hello
+  }
+
+  /**
+   * Set while the document says nothing, because a server has refused something in it: settles, in bounded time, when it
+   * does again. Whoever writes waits for it.
+   */
+  get whenRecovered(): Promise<void> | undefined {
+    return this.#recovery.whenOver
+  }
+
+  /** The document was emptied after a refusal, and the server's state has not come yet. */
+  get isIncomplete(): boolean {
+    return this.#recovery.isIncomplete
   }
 
   /** How it was cut off, if it was. */
@@ -151,9 +208,8 @@ export class Session extends Emitter<SessionEvents> {
     for (const transport of this.#options.transports) {
       this.#try('A transport failed to attach to the document', () => this.#attach(transport))
     }
-    for (const connection of this.#connections) {
-      if (!isCut(connection, offline)) this.#connect(connection)
-    }
+    if (!this.isAlone) this.doc.on('update', this.#onUpdate)
+    this.#connectAll()
     this.#unlisten = listenToPage({
       onLeave: () => this.#leavePage(),
       onReturn: () => this.#returnToPage(),
@@ -166,7 +222,7 @@ export class Session extends Emitter<SessionEvents> {
 
   connect(): void {
     this.#offline = undefined
-    for (const connection of this.#connections) this.#connect(connection)
+    this.#connectAll()
   }
 
   /**
@@ -177,6 +233,7 @@ export class Session extends Emitter<SessionEvents> {
     const second = Object.create(this.doc, {
       clientID: { value: uint32(), writable: true },
     }) as Y.Doc
+    this.#seconds.push(second)
     const lease = this.#persistence && this.#leaseFrom(this.#persistence, second, purpose)
     if (!lease) return second
     this.#leases.push(lease)
@@ -188,9 +245,7 @@ export class Session extends Emitter<SessionEvents> {
   disconnect(options: OfflineOptions = {}): void {
     this.#offline = options
     for (const connection of this.#connections) {
-      if (!isCut(connection, options)) continue
-      this.#dispatch(connection, 'disconnect')
-      this.#try('A transport failed to disconnect', () => connection.handle.disconnect())
+      if (isCut(connection, options)) this.#disconnect(connection)
     }
   }
 
@@ -223,6 +278,8 @@ export class Session extends Emitter<SessionEvents> {
   async #destroy(): Promise<void> {
     this.#options.flushWrites()
     this.#unlisten()
+    this.doc.off('update', this.#onUpdate)
+    this.#recovery.end()
     if (!this.#options.awareness) this.awareness.setLocalState(null)
     const closing = this.#connections.map(async ({ handle }) => handle.destroy())
     for (const result of await Promise.allSettled(closing)) {
@@ -257,6 +314,20 @@ export class Session extends Emitter<SessionEvents> {
     })
   }
 
+  /** All that are not cut off. Those to other tabs wait: these may have what was refused, and nobody to tell them. */
+  #connectAll(except?: Connection): void {
+    for (const connection of this.#connections) {
+      const mustWait = this.isIncomplete && connection.handle.isLocal
+      if (mustWait || connection === except || isCut(connection, this.#offline)) continue
+      this.#connect(connection)
+    }
+  }
+
+  #disconnect(connection: Connection): void {
+    this.#dispatch(connection, 'disconnect')
+    this.#try('A transport failed to disconnect', () => connection.handle.disconnect())
+  }
+
   #connect(connection: Connection): void {
     if (this.isDestroyed) return
     this.#dispatch(connection, 'connect')
@@ -288,9 +359,19 @@ export class Session extends Emitter<SessionEvents> {
           this.#update()
         }),
       flushWrites: () => this.#options.flushWrites(),
+      onRefused: refused => later(known => void this.#onRefused(known, refused)),
+      onSaved: isSaved =>
+        later(known => {
+          known.isSaved = isSaved
+          this.#update()
+        }),
+      onHello: hello => {
+        this.#hello = hello
+        this.emit('hello', hello)
+      },
     })
     if (!handle) throw new TypeError('The transport returned no handle')
-    connection = { handle, state: 'off', isSynced: false }
+    connection = { handle, state: 'off', isSynced: false, isSaved: undefined }
     this.#connections.push(connection)
     for (const call of early) call(connection)
   }
@@ -304,7 +385,49 @@ export class Session extends Emitter<SessionEvents> {
     const onError = (error: ConversationsError) => {
       this.emit('error', error)
     }
-    return { name, doc, awareness, onError }
+    const isRefused = (update: Uint8Array) => this.#recovery.isRefused(update)
+    return { name, doc, awareness, onError, isRefused }
+  }
+
+  /**
+   * Everything that is here and not known to the server goes, because nobody can tell what of it was refused, and what
+   * follows under the same client id could never be applied there.
+   */
+  async #onRefused(connection: Connection, { code, reason }: RefusedWrite): Promise<void> {
+    if (this.isDestroyed) return
+    const goesOn = this.#recovery.begin()
+    // From now on deaf to what the transport says of its end.
+    this.#dispatch(connection, goesOn ? 'disconnect' : 'denied')
+    // Yjs may be in the middle of the transaction that was answered by it.
+    await undefined
+    if (this.isDestroyed) return
+    for (const one of this.#connections) {
+      if (goesOn || one !== connection) this.#disconnect(one)
+      if (one.isSaved) one.isSaved = false
+    }
+    const update = this.#recovery.setAside()
+    for (const second of this.#seconds) second.clientID = uint32()
+    this.#persistence?.setAside?.(update).catch(cause => {
+      this.#report(cause, 'storage', 'The persistence failed to set aside what was refused')
+    })
+    this.emit('refused', {
+      code: code === 'foreign-writer' ? code : 'forbidden',
+      reason: String(reason),
+      update,
+    })
+    this.#update()
+    this.#connectAll(goesOn ? undefined : connection)
+    if (goesOn) return
+    const message = `A server refuses again and again what is written here: ${reason}; call connect() to try once more`
+    this.emit('error', new ConversationsError('denied', message))
+  }
+
+  /** Without a connection, nobody else says that it is not saved. */
+  readonly #onUpdate = (): void => {
+    for (const connection of this.#connections) {
+      if (connection.isSaved && connection.state !== 'connected') connection.isSaved = false
+    }
+    this.#update()
   }
 
   #dispatch(connection: Connection, event: ConnectionEvent): void {
@@ -324,7 +447,18 @@ export class Session extends Emitter<SessionEvents> {
     }
     if (isSynced !== this.#isSynced) {
       this.#isSynced = isSynced
+      if (isSynced && this.isIncomplete) {
+        // Views are complete before anybody is told.
+        this.#recovery.complete()
+        this.#connectAll()
+      }
       this.emit('synced', isSynced)
+    }
+    const said = counted.map(one => one.isSaved).filter(one => one !== undefined)
+    const isSaved = said.length > 0 ? said.includes(true) : undefined
+    if (isSaved !== this.#isSaved) {
+      this.#isSaved = isSaved
+      this.emit('saved', isSaved)
     }
   }
 

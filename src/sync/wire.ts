@@ -32,6 +32,8 @@ export interface Receiver {
   send(message: Uint8Array): unknown
   /** What is sent of what the other side lacks. */
   select?(update: Uint8Array): Uint8Array | undefined
+  /** Whether an update has to stay out of the document. Throws if it is malformed. */
+  isRefused?(update: Uint8Array): boolean
   onSyncStep1?(): void
   onSyncStep2?(): void
   onPermissionDenied?(reason: string): void
@@ -92,10 +94,12 @@ function receiveSync(decoder: Decoder, receiver: Receiver): void {
     receiver.onSyncStep1?.()
     return
   }
-  applyOrThrow(
-    () => Y.applyUpdate(doc, content, origin),
-    () => Y.decodeUpdate(content),
-  )
+  if (!receiver.isRefused?.(content)) {
+    applyOrThrow(
+      () => Y.applyUpdate(doc, content, origin),
+      () => Y.decodeUpdate(content),
+    )
+  }
   if (step === sync.messageYjsSyncStep2) receiver.onSyncStep2?.()
 }
 

@@ -86,6 +86,12 @@ export function memoryPersistence(
       },
       whenLoaded: load(),
       flush,
+      // The state itself is in the event that tells of it.
+      async setAside() {
+        if (isDestroyed) return
+        rowsOf(store, name).length = 0
+        isComplete = true
+      },
       async destroy() {
         await flush()
         isDestroyed = true

@@ -131,6 +131,8 @@ export class EventView {
     conversation.on(
       'updated',
       hear('updated', ({ updateReasons }) => {
+        // Messages are the business of other mirrors.
+        if (updateReasons[0] === 'lastMessage') return
         const values = conversationValues(conversation)
         this.#copy(this.#values, values, updateReasons, CONVERSATION_REASONS)
         this.#once(conversation)

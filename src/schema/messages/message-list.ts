@@ -64,6 +64,8 @@ export class MessageList {
   readonly #touched = new Set<MessageEntry>()
   #edge = 0
   #hasWaited: boolean
+  /** So many of its documents say nothing now. */
+  #holds = 0
 
   constructor(
     outbox: OutboxDocument,
@@ -82,6 +84,30 @@ export class MessageList {
   stop(): void {
     this.#stop()
     for (const { stop } of this.#pages.values()) stop()
+  }
+
+  /** From now on what is shown stands, whatever becomes of a document of it, until that is read again. */
+  hold(): void {
+    this.#holds++
+  }
+
+  /** Reads everything anew and tells of what differs; what is not there any more, and not in the log, is gone. */
+  reread(): void {
+    this.#holds--
+    if (this.isHeld) return
+    this.#outbox.reread()
+    this.#hasWaited = this.#outbox.isWaiting
+    this.#recorded.clear()
+    for (const page of this.#pages.values()) {
+      page.document.reread()
+      page.isRead = false
+    }
+    this.#rebuild(true)
+    this.#onChanges(this.#takeChanges(true))
+  }
+
+  get isHeld(): boolean {
+    return this.#holds > 0
   }
 
   /** What is written and not in the log, as far as that has come here, in the order in which it is shown. */
@@ -174,6 +200,7 @@ export class MessageList {
       isReachable: false,
     }
     this.#pages.set(number, page)
+    if (this.isHeld) return
     this.#rebuild()
     this.#onChanges(this.#takeChanges(isNew))
   }
@@ -238,6 +265,7 @@ export class MessageList {
   }
 
   #update(appended: readonly AppendedItem[] | undefined): void {
+    if (this.isHeld) return
     const hasWaited = this.#hasWaited
     this.#hasWaited = this.#outbox.isWaiting
     // What comes then may be what the rest has waited for.
@@ -266,7 +294,7 @@ export class MessageList {
     return true
   }
 
-  #rebuild(): void {
+  #rebuild(isAnew = false): void {
     const { state } = this.#outbox
     const outboxes = this.#outbox.outboxes()
     this.#readPages()
@@ -280,8 +308,8 @@ export class MessageList {
     const onTheirWay: MessageEntry[] = []
     for (const entry of this.#pending) {
       if (entry.isFinal || waiting.has(entry)) continue
-      // Only a sequencer takes it away: what says so, or the page, may be yet to come.
-      if (isComplete && isInLog(entry, state)) this.#forget(entry)
+      // Only a sequencer takes it away: what says so, or the page, may be yet to come. But for what was refused.
+      if (isInLog(entry, state) ? isComplete : isAnew) this.#forget(entry)
       else onTheirWay.push(entry)
     }
     this.#pending = [...onTheirWay, ...waiting]

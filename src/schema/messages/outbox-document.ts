@@ -154,6 +154,13 @@ export class OutboxDocument {
     }
   }
 
+  /** Reads everything anew, after the document was emptied and filled again. */
+  reread(): void {
+    this.#authors = undefined
+    this.#recorded = undefined
+    this.#state.reread()
+  }
+
   /** Those with something in them, in the same order everywhere. */
   outboxes(): Outbox[] {
     const found: Outbox[] = []

@@ -50,6 +50,11 @@ export class PageDocument {
     }
   }
 
+  /** Reads everything anew, after the document was emptied and filled again. */
+  reread(): void {
+    this.#entries.reread()
+  }
+
   /** By index, each index and each message once: of several, the one that was there first counts. */
   entries(): readonly LogEntry[] {
     return this.#entries.sorted()

@@ -10,7 +10,8 @@ const known = new WeakMap<Y.Array<unknown>, PageEntries>()
  */
 export class PageEntries {
   /** As they lie there; undefined = cannot be read. */
-  #items: (LogEntry | undefined)[]
+  #items: (LogEntry | undefined)[] = []
+  readonly #array: Y.Array<unknown>
   readonly #byIndex = new Map<number, LogEntry>()
   readonly #byMessage = new Map<string, LogEntry>()
   #sorted: LogEntry[] | undefined
@@ -25,9 +26,18 @@ export class PageEntries {
   }
 
   private constructor(array: Y.Array<unknown>) {
-    this.#items = array.toArray().map(decodeLogEntry)
-    this.#index(this.#items)
+    this.#array = array
+    this.reread()
     array.observe(event => this.#update(event))
+  }
+
+  reread(): void {
+    this.#items = this.#array.toArray().map(decodeLogEntry)
+    this.#sorted = undefined
+    this.#hasKept = false
+    this.#byIndex.clear()
+    this.#byMessage.clear()
+    this.#index(this.#items)
   }
 
   /** By index, each index and each message once: of several, the one that was there first counts. */

@@ -41,6 +41,13 @@ export class StoredLogState {
     })
   }
 
+  /** Forgets what was seen, because it may never have counted. */
+  reread(): void {
+    this.#state = EMPTY_LOG
+    this.#owner = undefined
+    this.#read(this.#changes.toArray())
+  }
+
   get current(): LogState {
     return this.#state
   }

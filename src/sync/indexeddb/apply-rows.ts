@@ -16,21 +16,22 @@ export interface CorruptRow {
 }
 
 /**
- * Brings rows into a document in one transaction that is not told to `onUpdate`, a listener of the document's updates.
- * Returns the rows that cannot be read.
+ * Brings rows into a document in one transaction that is not told to `onUpdate`, a listener of the document's updates;
+ * but for those that are refused. Returns the rows that cannot be read.
  */
 export function applyRows(
   doc: Y.Doc,
   rows: unknown[],
   origin: unknown,
   onUpdate: OnUpdate,
+  isRefused: (row: Uint8Array) => boolean,
 ): CorruptRow[] {
   const corrupt: CorruptRow[] = []
   const applyAll = () => {
     rows.forEach((row, index) => {
       try {
         if (!(row instanceof Uint8Array)) throw new TypeError('Not an update')
-        Y.applyUpdate(doc, row)
+        if (!isRefused(row)) Y.applyUpdate(doc, row)
       } catch (error) {
         corrupt.push({ index, row, error })
       }

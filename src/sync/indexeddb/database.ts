@@ -77,6 +77,27 @@ export function setAside(db: IDBDatabase, rows: Map<IDBValidKey, unknown>): Prom
   })
 }
 
+const refusedPrefix = 'y-conversations/refused/'
+
+/** So many are kept, the newest ones. */
+const maxRefusedStates = 3
+
+/** Deletes all rows and keeps a state in the store `custom`, where nothing loads it. Told to the browser when it returns. */
+export function replaceRows(db: IDBDatabase, state: Uint8Array, nowMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const transaction = db.transaction([updates, custom], 'readwrite')
+    transaction.oncomplete = () => resolve()
+    transaction.onabort = () => reject(transaction.error)
+    transaction.objectStore(updates).clear()
+    const store = transaction.objectStore(custom)
+    store.put(state, refusedPrefix + new Date(nowMs).toISOString())
+    const request = store.getAllKeys(IDBKeyRange.bound(refusedPrefix, `${refusedPrefix}~`))
+    request.onsuccess = () => {
+      for (const key of request.result.slice(0, -maxRefusedStates)) store.delete(key)
+    }
+  })
+}
+
 const writerPrefix = 'y-conversations/writer/'
 
 /** Told to the browser when it returns. */

@@ -53,6 +53,11 @@ export class Siblings {
   /** Whether other tabs said that they stored everything in this update. */
   hasStored = (update: Uint8Array): boolean => Y.snapshotContainsUpdate(this.#stored, update)
 
+  /** What others stored is not there any more. */
+  forget(): void {
+    this.#stored = Y.emptySnapshot
+  }
+
   leave(): void {
     this.#channel?.close()
     this.#end.abort()
@@ -62,7 +67,7 @@ export class Siblings {
     const events = this.#events
     if (message === 'trimmed') events.onTrimmed()
     if (message === 'failed') {
-      this.#stored = Y.emptySnapshot
+      this.forget()
       events.onFailed()
     }
     if (!(message instanceof Uint8Array)) return

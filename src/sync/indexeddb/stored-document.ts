@@ -2,7 +2,7 @@ import * as Y from 'yjs'
 import type { IdleWriters, PersistenceHandle, ProviderContext } from '../provider.ts'
 import { applyRows, type CorruptRow } from './apply-rows.ts'
 import { Connection } from './connection.ts'
-import { addRow, readRows, setAside } from './database.ts'
+import { addRow, readRows, replaceRows, setAside } from './database.ts'
 import { storageError } from './failure.ts'
 import { inTime } from './in-time.ts'
 import { firstTabDelayMs, otherTabDelayMs, type Settings } from './settings.ts'
@@ -26,10 +26,13 @@ export class StoredDocument implements PersistenceHandle {
   readonly #doc: Y.Doc
   readonly #settings: Settings
   readonly #connection: Connection
+  readonly #isRefused: (update: Uint8Array) => boolean
   readonly #writes = new Set<Promise<void>>()
   #siblings: Siblings | undefined
   #destroyed: Promise<void> | undefined
   #unsaved = new Unsaved()
+  /** The state that is to take the place of all rows, before anything else is stored. */
+  #aside: Uint8Array | undefined
   /** Rows we count on may be gone, so that the next one has to be the whole state. */
   #mustRewrite = false
   #isLoaded = false
@@ -42,8 +45,9 @@ export class StoredDocument implements PersistenceHandle {
   #cancelStoreSoon: (() => void) | undefined
   #onLoaded: (() => void) | undefined
 
-  constructor({ doc, onError }: ProviderContext, settings: Settings) {
+  constructor({ doc, onError, isRefused = () => false }: ProviderContext, settings: Settings) {
     this.#doc = doc
+    this.#isRefused = isRefused
     this.#settings = settings
     this.#connection = new Connection(settings.database, settings.clock, {
       onOpen: (db, isAgain) => this.#opened(db, isAgain),
@@ -77,6 +81,15 @@ export class StoredDocument implements PersistenceHandle {
         this.#settings,
         this.#read(db).then(() => {}),
       )
+  }
+
+  setAside(state: Uint8Array): Promise<void> {
+    this.#aside = state
+    this.#unsaved = new Unsaved()
+    this.#mustRewrite = false
+    this.#rows = 0
+    this.#siblings?.forget()
+    return this.flush()
   }
 
   destroy(): Promise<void> {
@@ -129,12 +142,14 @@ export class StoredDocument implements PersistenceHandle {
 
   /** Stores what is not stored, or begins to open the database for it. Never throws. */
   #store = (): void => {
-    if (this.#unsaved.isEmpty) return
+    if (this.#unsaved.isEmpty && !this.#aside) return
     const { db } = this.#connection
     if (!db) {
       void this.#connection.open()
       return
     }
+    if (this.#aside) this.#write(this.#replaceRows(db, this.#aside))
+    if (this.#unsaved.isEmpty) return
     const batch = this.#unsaved
     this.#unsaved = new Unsaved()
     let upTo: IDBValidKey | undefined
@@ -144,13 +159,32 @@ export class StoredDocument implements PersistenceHandle {
       if (upTo !== undefined) this.#rows = 0
       this.#mustRewrite = false
     }
-    const write = this.#storeRow(db, batch, upTo)
-    this.#writes.add(write)
-    void write.then(() => this.#writes.delete(write))
+    this.#write(this.#storeRow(db, batch, upTo))
     this.#countRow(db)
   }
 
+  #write(write: Promise<void>): void {
+    this.#writes.add(write)
+    void write.then(() => this.#writes.delete(write))
+  }
+
+  async #replaceRows(db: IDBDatabase, state: Uint8Array): Promise<void> {
+    this.#aside = undefined
+    try {
+      const replaced = replaceRows(db, state, this.#settings.clock.now())
+      // Theirs are gone too, and they have to store them anew.
+      this.#siblings?.tell('failed')
+      await replaced
+    } catch (error) {
+      this.#aside ??= state
+      // What was stored behind it goes with the next attempt.
+      this.#unsaved.addWhole()
+      this.#connection.fail(error)
+    }
+  }
+
   async #storeRow(db: IDBDatabase, batch: Unsaved, upTo: IDBValidKey | undefined): Promise<void> {
+    const { store } = this.#doc
     try {
       const row = batch.encode(this.#doc)
       const added = addRow(db, row, upTo)
@@ -158,7 +192,8 @@ export class StoredDocument implements PersistenceHandle {
       await added
       if (this.#unsaved.isEmpty) this.#connection.worked()
     } catch (error) {
-      this.#unsaved.addAll(batch)
+      // Unless the document was emptied meanwhile.
+      if (store === this.#doc.store) this.#unsaved.addAll(batch)
       this.#siblings?.tell('failed')
       this.#connection.fail(error)
     }
@@ -175,7 +210,7 @@ export class StoredDocument implements PersistenceHandle {
       this.#lastKey = undefined
     }
     // The page may go away while we read. But a rewrite can only replace the rows when they are read.
-    if (!isAgain || this.#destroyed) this.#store()
+    if (!isAgain || this.#destroyed || this.#aside) this.#store()
     if (this.#destroyed) return
     try {
       this.#rows = await this.#read(db)
@@ -201,7 +236,7 @@ export class StoredDocument implements PersistenceHandle {
   /** Returns the rows that cannot be read, and nothing when it is too late to bring them into the document. */
   #apply(rows: unknown[]): CorruptRow[] | undefined {
     if (this.#destroyed) return undefined
-    const corrupt = applyRows(this.#doc, rows, this, this.#onUpdate)
+    const corrupt = applyRows(this.#doc, rows, this, this.#onUpdate, this.#isRefused)
     if (corrupt[0]) this.#connection.tell(storageError('corrupt-row', corrupt[0].error))
     this.#isLoaded = true
     this.#onLoaded?.()
