@@ -83,7 +83,7 @@ export const connectionChecks: Checks<Room<unknown>> = {
     await whenNoted(alice, 'b', 2)
     gone.assertNotes({ gone: 0 }, 'at the device that is gone')
     alice.assertNotes({ a: 1, b: 2 }, 'at the others')
-    assertEqual(alice.stateOf(gone), undefined, 'what others see of it')
+    await alice.until(() => alice.stateOf(gone) === undefined, 'it is not seen any more')
     assertEqual(gone.statuses.length + gone.synced.length, callbacks, 'callbacks')
   },
 
