@@ -94,6 +94,8 @@ describe.skipIf(!start)('Postgres', () => {
     await expect(postgresLog({ connectionString: 'http://127.0.0.1' })).rejects.toMatchObject(
       refused,
     )
+    const pool = new pg.Pool({ connectionString, max: 1 })
+    await expect(postgresLog({ pool })).rejects.toMatchObject(refused)
     for (const schema of ['', 'a\0b', 'x'.repeat(64), '\ud800']) {
       await expect(postgresLog({ connectionString, schema })).rejects.toMatchObject(refused)
     }

@@ -194,7 +194,17 @@ class RedisLog implements DocumentLog {
   }
 
   async #subscribe(name: string, listener: ClusterListener): Promise<() => void> {
-    return this.#calls.call(() => this.#subscriber.subscribe(this.#keys.of(name, 'm'), listener))
+    let isRejected = false
+    try {
+      return await this.#calls.call(async () => {
+        const unsubscribe = await this.#subscriber.subscribe(this.#keys.of(name, 'm'), listener)
+        if (isRejected) unsubscribe()
+        return unsubscribe
+      })
+    } catch (error) {
+      isRejected = true
+      throw error
+    }
   }
 
   #publish(name: string, message: Uint8Array): void {
@@ -228,7 +238,6 @@ function connectionOptions(timeoutMs: number) {
     retryStrategy: (attempt: number) => Math.min(50 * 2 ** attempt, 1000),
     // As soon as the connection is lost, or cannot be made, whatever waits for it is rejected.
     maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     // A server that has become a replica has a successor, which the same address may lead to.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
