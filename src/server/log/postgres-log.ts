@@ -36,7 +36,8 @@ export interface PostgresLogOptions {
  * appended while a commit is under way shares the next, which is one round trip and one sync of the disk.
  *
  * What has been answered was committed with `synchronous_commit` on, whatever the pool or the role says: it is on
- * the disk of Postgres, unless `fsync` is off there, of which `onWarning` is told.
+ * the disk of Postgres, unless `fsync` is off there, of which `onWarning` is told. Servers hear of each other over NOTIFY, so
+ * the connections must not go through a pooler that gives each transaction another one.
  *
  * @throws ConversationsError (rejects) `invalid-argument`, or `storage` `open-failed` if Postgres cannot be reached or
  * does not let us make the tables
@@ -156,7 +157,8 @@ class PostgresLog implements DocumentLog {
 
   async append(name: string, updates: readonly Uint8Array[], lease?: Lease): Promise<number> {
     if (updates.length === 0) return (await this.read(name, Number.MAX_SAFE_INTEGER)).upTo
-    wellFormed(name)
+    // Here, as what is wrong with one of them must not fail those that share its transaction.
+    for (const text of [name, lease?.name ?? '']) wellFormed(text)
     return this.#calls.call(() => this.#appends.add({ name, updates, lease }))
   }
 
