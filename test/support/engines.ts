@@ -55,6 +55,8 @@ export async function findPostgres(): Promise<(() => Promise<Engine>) | undefine
         await promisify(execFile)(initdb, args, { ...user, cwd: directory })
       }
       const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=on']
+      // What is answered before it is on the disk is lost for certain when it is killed.
+      settings.push('wal_writer_delay=10s')
       const args = ['-D', data, '-p', `${port}`, ...settings.flatMap(setting => ['-c', setting])]
       return spawn(binary, args, { ...user, cwd: directory, stdio: 'ignore' })
     })
