@@ -2,6 +2,7 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { redisLog } from '../../src/server/redis.ts'
 import { type Engine, findRedis } from '../support/engines.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import {
   bytes,
   describeCluster,
@@ -50,6 +51,17 @@ describe.skipIf(!start)('Redis', () => {
     await log.close()
     expect(await client.ping()).toBe('PONG')
     expect(await contents(other, 'room')).toEqual({ updates: [[1]], upTo: 1 })
+  })
+
+  it('rejects in bounded time also with a client that would wait for ever', async () => {
+    const proxy = await startTcpProxy(engine.port)
+    onTestFinished(() => proxy.close())
+    const client = new Redis(proxy.port, '127.0.0.1')
+    onTestFinished(() => client.disconnect())
+    const log = await opened(() => redisLog({ client, prefix: 'patient', timeoutMs: 500 }))
+    await log.append('room', [bytes(1)])
+    proxy.freeze()
+    await expect(log.append('room', [bytes(2)])).rejects.toMatchObject({ code: 'storage' })
   })
 
   it('keeps prefixes apart', async () => {
