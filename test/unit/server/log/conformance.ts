@@ -472,7 +472,7 @@ export function describeCluster(title: string, place: () => Promise<Place>): voi
         }),
         runs(8),
       )
-    }, 60_000)
+    })
   })
 }
 
