@@ -9,6 +9,7 @@ import {
   opened,
 } from '../unit/server/log/conformance.ts'
 import { contents } from '../unit/server/log/model.ts'
+import { until } from '../unit/server/support/clients.ts'
 import { describeSurvival } from './survival.ts'
 
 const start = await findPostgres()
@@ -42,6 +43,36 @@ describe.skipIf(!start)('Postgres', () => {
       return postgresLog({ connectionString, schema, timeoutMs: 1000, onWarning: unexpected })
     },
   )
+
+  it('lets nobody take a lease over while something is written under it', async () => {
+    const pool = new pg.Pool({ connectionString: engine.url })
+    onTestFinished(() => pool.end())
+    const log = await opened(() => postgresLog({ connectionString: engine.url, schema: 'fenced' }))
+    const lease = await log.cluster?.lease('room', 60_000)
+    await log.append('room', [bytes(1)])
+    const blocker = new pg.Client(engine.url)
+    await blocker.connect()
+    onTestFinished(() => blocker.end())
+    await blocker.query('BEGIN; SELECT FROM fenced.documents FOR UPDATE')
+    const waiting = async () => {
+      const { rowCount } = await pool.query(
+        `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'`,
+      )
+      return rowCount
+    }
+
+    const written = log.append('room', [bytes(2)], lease)
+    await until(async () => expect(await waiting()).toBe(1))
+    let isReleased = false
+    const released = lease?.release().then(() => {
+      isReleased = true
+    })
+    await until(async () => expect(isReleased || (await waiting()) === 2).toBe(true))
+    expect(isReleased).toBe(false)
+    await blocker.query('COMMIT')
+    expect(await written).toBe(2)
+    await released
+  })
 
   it('takes a pool, and leaves it open', async () => {
     const pool = new pg.Pool({ connectionString: engine.url })
@@ -94,6 +125,8 @@ describe.skipIf(!start)('Postgres', () => {
     await expect(postgresLog({ connectionString: 'http://127.0.0.1' })).rejects.toMatchObject(
       refused,
     )
+    const pool = new pg.Pool({ connectionString, max: 1 })
+    await expect(postgresLog({ pool })).rejects.toMatchObject(refused)
     for (const schema of ['', 'a\0b', 'x'.repeat(64), '\ud800']) {
       await expect(postgresLog({ connectionString, schema })).rejects.toMatchObject(refused)
     }

@@ -2,6 +2,7 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { redisLog } from '../../src/server/redis.ts'
 import { type Engine, findRedis } from '../support/engines.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import {
   bytes,
   describeCluster,
@@ -9,6 +10,7 @@ import {
   opened,
 } from '../unit/server/log/conformance.ts'
 import { contents } from '../unit/server/log/model.ts'
+import { until } from '../unit/server/support/clients.ts'
 import { describeSurvival } from './survival.ts'
 
 const start = await findRedis()
@@ -51,6 +53,17 @@ describe.skipIf(!start)('Redis', () => {
     expect(await contents(other, 'room')).toEqual({ updates: [[1]], upTo: 1 })
   })
 
+  it('rejects in bounded time also with a client that would wait for ever', async () => {
+    const proxy = await startTcpProxy(engine.port)
+    onTestFinished(() => proxy.close())
+    const client = new Redis(proxy.port, '127.0.0.1')
+    onTestFinished(() => client.disconnect())
+    const log = await opened(() => redisLog({ client, prefix: 'patient', timeoutMs: 500 }))
+    await log.append('room', [bytes(1)])
+    proxy.freeze()
+    await expect(log.append('room', [bytes(2)])).rejects.toMatchObject({ code: 'storage' })
+  })
+
   it('keeps prefixes apart', async () => {
     const a = await opened(() => redisLog({ url: engine.url, prefix: 'a' }))
     const b = await opened(() => redisLog({ url: engine.url, prefix: 'ab' }))
@@ -61,19 +74,25 @@ describe.skipIf(!start)('Redis', () => {
   })
 
   it('lays everything of one conversation into one slot of a cluster', async () => {
-    const client = new Redis(engine.url)
+    const node = await start?.(true)
+    onTestFinished(() => node?.stop())
+    const client = new Redis(node?.url ?? '')
     onTestFinished(() => client.disconnect())
-    const log = await opened(() => redisLog({ client, prefix: 'slots' }))
+    await client.cluster('ADDSLOTSRANGE', 0, 16383)
+    await until(async () => expect(await client.cluster('INFO')).toContain('cluster_state:ok'))
+
+    // It refuses whatever needs two slots.
+    const log = await opened(() => redisLog({ client, prefix: 'slots', onWarning: unexpected }))
     const lease = await log.cluster?.lease('CHa}b', 60_000)
     for (const name of ['CHa}b', 'CHa}b/o', 'CHa}b/m/0']) {
       await log.append(name, [bytes(1)], lease)
       await log.claim(name, 'key', 'alice')
+      await log.snapshot(name, bytes(2), 1)
+      expect(await contents(log, name)).toEqual({ updates: [[2]], upTo: 1 })
     }
-    const keys = await client.keys('{slots:*')
-    expect(keys).toHaveLength(10)
-    expect(new Set(keys.map(key => key.slice(0, key.indexOf('}') + 1)))).toEqual(
-      new Set(['{slots:CHa}']),
-    )
+    expect(await lease?.renew(60_000)).toBe(true)
+    await log.erase('CHa}b/o')
+    await expect(log.append('other', [bytes(1)], lease)).rejects.toThrow('slot')
   })
 
   it.each([

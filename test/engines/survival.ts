@@ -1,12 +1,15 @@
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { DocumentLog } from '../../src/server/index.ts'
 import type { Engine } from '../support/engines.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { bytes, opened, recorder } from '../unit/server/log/conformance.ts'
 import { plain } from '../unit/server/log/model.ts'
-import { until } from '../unit/server/support/clients.ts'
 
 const KILLS = 4
+
+/** It takes an engine a while to be back on a busy machine. */
+const until = <T>(assertion: () => T | Promise<T>) =>
+  vi.waitFor(assertion, { timeout: 20_000, interval: 5 })
 
 /** How a log does without its engine, and when that is back. */
 export function describeSurvival(
@@ -92,9 +95,12 @@ export function describeSurvival(
       }
       for (let round = 1; round <= 2; round++) {
         await engine().kill()
-        await expect(b.cluster?.subscribe('new', recorder().listener)).rejects.toMatchObject({
-          code: 'storage',
-        })
+        // As soon as it has noticed; who was faster is told of the gap.
+        await until(() =>
+          expect(b.cluster?.subscribe('new', recorder().listener)).rejects.toMatchObject({
+            code: 'storage',
+          }),
+        )
         a.cluster?.publish('room-0', bytes(0))
         await engine().restart()
         await until(() => expect(heard.map(({ gaps }) => gaps > 0)).not.toContain(false))

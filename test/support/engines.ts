@@ -20,17 +20,19 @@ export interface Engine {
   stop(): Promise<void>
 }
 
-/** Undefined, and said loudly, where Redis is not installed. */
-export async function findRedis(): Promise<(() => Promise<Engine>) | undefined> {
+/** Undefined, and said loudly, where Redis is not installed. Starts it alone or as the one node of a cluster. */
+export async function findRedis(): Promise<((isCluster?: true) => Promise<Engine>) | undefined> {
   const binary = await find('redis-server', [])
   if (binary === undefined) return missing('Redis', 'redis-server')
-  return () =>
+  return isCluster =>
     startEngine(
       redisUrl,
       (_, port) => isRedisReady(port),
       async (directory, port) => {
         const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, '--save', '']
         args.push('--appendonly', 'yes', '--appendfsync', 'always')
+        if (isCluster)
+          args.push('--cluster-enabled', 'yes', '--cluster-port', `${await freePort()}`)
         return spawn(binary, args, { stdio: 'ignore' })
       },
     )
@@ -53,6 +55,8 @@ export async function findPostgres(): Promise<(() => Promise<Engine>) | undefine
         await promisify(execFile)(initdb, args, { ...user, cwd: directory })
       }
       const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=on']
+      // What is answered before it is on the disk is lost for certain when it is killed.
+      settings.push('wal_writer_delay=10s')
       const args = ['-D', data, '-p', `${port}`, ...settings.flatMap(setting => ['-c', setting])]
       return spawn(binary, args, { ...user, cwd: directory, stdio: 'ignore' })
     })
@@ -87,7 +91,7 @@ async function startEngine(
     running.delete(child)
   }
   const restart = async () => {
-    for (;;) {
+    for (let attempt = 0; attempt < 100; attempt++) {
       child = await launch(directory, port)
       running.add(child)
       if (await answers(child, () => isReady(url, port))) return
@@ -95,6 +99,7 @@ async function startEngine(
       // What is left of the one that was killed may hold the data for a moment.
       await new Promise(resolve => setTimeout(resolve, 100))
     }
+    throw new Error(`${url} ends as soon as it is started`)
   }
   const stop = async () => {
     await kill()

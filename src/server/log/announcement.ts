@@ -31,10 +31,21 @@ export function encodeAnnouncement(node: string, announcement: Announcement): Ui
   return encoding.toUint8Array(encoder)
 }
 
-/** Undefined if a later version says something that this one does not know. */
-export function decodeAnnouncement(
-  bytes: Uint8Array,
-): { node: string; announcement: Announcement } | undefined {
+export interface Said {
+  readonly node: string
+  readonly announcement: Announcement
+}
+
+/** Undefined if somebody else says something here, or a later version something that this one does not know. */
+export function decodeAnnouncement(bytes: Uint8Array): Said | undefined {
+  try {
+    return decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+function decode(bytes: Uint8Array): Said | undefined {
   const decoder = decoding.createDecoder(bytes)
   const node = decoding.readVarString(decoder)
   switch (decoding.readVarUint(decoder)) {

@@ -7,22 +7,23 @@ interface Waiting<Item, Result> {
 /** Does one batch after the other: what comes while one is under way shares the next. */
 export class Batches<Item, Result> {
   readonly #run: (items: readonly Item[]) => Promise<readonly PromiseSettledResult<Result>[]>
-  readonly #maxItems: number
+  readonly #weigh: (item: Item) => number
+  readonly #maxWeight: number
   #waiting: Waiting<Item, Result>[] = []
   #running: Promise<void> | undefined
 
-  /** @param run answers for each item; if it rejects, all of them are rejected */
+  /**
+   * @param run answers for each item; if it rejects, all of them are rejected
+   * @param maxWeight of a batch; a single item may have more
+   */
   constructor(
     run: (items: readonly Item[]) => Promise<readonly PromiseSettledResult<Result>[]>,
-    maxItems = Number.POSITIVE_INFINITY,
+    weigh: (item: Item) => number = () => 0,
+    maxWeight = Number.POSITIVE_INFINITY,
   ) {
     this.#run = run
-    this.#maxItems = maxItems
-  }
-
-  /** How many have not been begun. */
-  get waiting(): number {
-    return this.#waiting.length
+    this.#weigh = weigh
+    this.#maxWeight = maxWeight
   }
 
   add(item: Item): Promise<Result> {
@@ -32,16 +33,21 @@ export class Batches<Item, Result> {
     })
   }
 
-  async whenIdle(): Promise<void> {
-    while (this.#running) await this.#running
-  }
-
   async #runAll(): Promise<void> {
     // What comes in this very task belongs to the first batch already.
     await Promise.resolve()
-    while (this.#waiting.length > 0) await this.#runBatch(this.#waiting.splice(0, this.#maxItems))
+    while (this.#waiting.length > 0) await this.#runBatch(this.#take())
     // At once, so that nothing can come to wait for a loop that has ended.
     this.#running = undefined
+  }
+
+  #take(): Waiting<Item, Result>[] {
+    let weight = 0
+    const end = this.#waiting.findIndex(({ item }, i) => {
+      weight += this.#weigh(item)
+      return i > 0 && weight > this.#maxWeight
+    })
+    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end)
   }
 
   async #runBatch(batch: readonly Waiting<Item, Result>[]): Promise<void> {

@@ -38,7 +38,7 @@ export interface DocumentLog {
   names(prefix: string): AsyncIterable<string>
   /** Set where several servers share the log. */
   readonly cluster?: Cluster
-  /** Resolves when everything that was appended is durable (or has been rejected) and the engine is released. */
+  /** Resolves when everything that was appended is durable (or has been rejected) and the engine is released. May be called again. */
   close(): Promise<void>
 }
 

@@ -16,7 +16,6 @@ export class PostgresListener {
   #isListening = false
   #isClosed = false
   #retry: NodeJS.Timeout | undefined
-  #waiting: (() => void)[] = []
 
   /** @param listen the statement */
   constructor(pool: pg.Pool, listen: string, node: string, timeoutMs: number) {
@@ -31,9 +30,9 @@ export class PostgresListener {
     await this.#connect()
   }
 
-  /** @param key of the document; waits for a connection */
+  /** @param key of the document */
   async subscribe(key: string, listener: ClusterListener): Promise<() => void> {
-    if (!this.#isListening) await new Promise<void>(resolve => this.#waiting.push(resolve))
+    if (!this.#isListening) throw new Error('the connection for news is being made again')
     this.#listeners.add(key, listener)
     return () => {
       this.#listeners.remove(key, listener)
@@ -78,7 +77,6 @@ export class PostgresListener {
     }
     this.#isListening = !isDropped
     if (isDropped) throw new Error('The connection was lost')
-    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   #reconnect(attempt: number): void {

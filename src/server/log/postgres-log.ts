@@ -21,7 +21,7 @@ import { wellFormed } from './well-formed.ts'
 export interface PostgresLogOptions {
   /** `postgres://user:password@host:port/database`. Either this or `pool`. */
   connectionString?: string
-  /** A pool of your own, which `close()` leaves open. One of its connections is taken for as long as the log is open. */
+  /** A pool of your own, which `close()` leaves open. One of its connections, two at least, is taken as long as the log is open. */
   pool?: pg.Pool
   /** Where the tables are, and the channel that servers hear of each other on; `y_conversations` if not given. */
   schema?: string
@@ -36,7 +36,8 @@ export interface PostgresLogOptions {
  * appended while a commit is under way shares the next, which is one round trip and one sync of the disk.
  *
  * What has been answered was committed with `synchronous_commit` on, whatever the pool or the role says: it is on
- * the disk of Postgres, unless `fsync` is off there, of which `onWarning` is told.
+ * the disk of Postgres, unless `fsync` is off there, of which `onWarning` is told. Servers hear of each other over NOTIFY, so
+ * the connections must not go through a pooler that gives each transaction another one.
  *
  * @throws ConversationsError (rejects) `invalid-argument`, or `storage` `open-failed` if Postgres cannot be reached or
  * does not let us make the tables
@@ -53,6 +54,12 @@ export async function postgresLog(options: PostgresLogOptions): Promise<Document
     throw new ConversationsError(
       'invalid-argument',
       `The schema ${JSON.stringify(schema)} must have 1 to 63 bytes, and no NUL`,
+    )
+  }
+  if (options.pool && options.pool.options.max < 2) {
+    throw new ConversationsError(
+      'invalid-argument',
+      'The pool has max 1, but one connection is taken to listen: give it 2 at least',
     )
   }
   const pool = options.pool ?? poolAt(connectionString as string, timeoutMs)
@@ -73,8 +80,9 @@ interface Claim {
   readonly owner: string
 }
 
-/** Items that share a transaction. */
-const MAX_BATCH = 500
+/** Bytes that share a transaction, each item counting for some at least. */
+const MAX_BATCH = 8 * 1024 * 1024
+const MIN_WEIGHT = 16 * 1024
 /** Bytes of what is only said that may wait; more is lost. */
 const MAX_UNSAID = 4 * 1024 * 1024
 const PAGE = 1000
@@ -89,8 +97,16 @@ class PostgresLog implements DocumentLog {
   readonly #node = randomUUID()
   readonly #calls: EngineCalls
   readonly #listener: PostgresListener
-  readonly #appends = new Batches((items: readonly Append[]) => this.#appendAll(items), MAX_BATCH)
-  readonly #claims = new Batches((items: readonly Claim[]) => this.#claimAll(items), MAX_BATCH)
+  readonly #appends = new Batches(
+    (items: readonly Append[]) => this.#appendAll(items),
+    ({ updates }) => Math.max(MIN_WEIGHT, sizeOf(updates)),
+    MAX_BATCH,
+  )
+  readonly #claims = new Batches(
+    (items: readonly Claim[]) => this.#claimAll(items),
+    () => MIN_WEIGHT,
+    MAX_BATCH,
+  )
   readonly #notices = new Batches((items: readonly string[][]) => this.#notifyAll(items))
   #noticeCount = 0
   #unsaid = 0
@@ -141,7 +157,8 @@ class PostgresLog implements DocumentLog {
 
   async append(name: string, updates: readonly Uint8Array[], lease?: Lease): Promise<number> {
     if (updates.length === 0) return (await this.read(name, Number.MAX_SAFE_INTEGER)).upTo
-    wellFormed(name)
+    // Here, as what is wrong with one of them must not fail those that share its transaction.
+    for (const text of [name, lease?.name ?? '']) wellFormed(text)
     return this.#calls.call(() => this.#appends.add({ name, updates, lease }))
   }
 
@@ -216,10 +233,8 @@ class PostgresLog implements DocumentLog {
   async close(): Promise<void> {
     await this.#calls.close()
     this.#listener.close()
-    this.#pool.off('error', ignore)
-    if (!this.#isOwn || this.#pool.ending) return
-    this.#pool.on('error', ignore)
-    await this.#pool.end()
+    if (!this.#isOwn) this.#pool.off('error', ignore)
+    else if (!this.#pool.ending) await this.#pool.end()
   }
 
   async #subscribe(name: string, listener: ClusterListener): Promise<() => void> {
@@ -281,8 +296,7 @@ class PostgresLog implements DocumentLog {
 
   /** In base64: the updates if they are small, else that there are some. */
   #said(updates: readonly Uint8Array[]): string {
-    const size = updates.reduce((sum, { length }) => sum + length, 0)
-    if (size < MAX_SAID) {
+    if (sizeOf(updates) < MAX_SAID) {
       const said = encodeAnnouncement(this.#node, { kind: 'appended', updates })
       const text = Buffer.from(said).toString('base64')
       if (text.length <= MAX_SAID) return text
@@ -338,6 +352,7 @@ function poolAt(connectionString: string, timeoutMs: number): pg.Pool {
     connectionString,
     connectionTimeoutMillis: timeoutMs,
     application_name: 'y-conversations',
+    query_timeout: timeoutMs,
     keepAlive: true,
   })
 }
@@ -345,6 +360,8 @@ function poolAt(connectionString: string, timeoutMs: number): pg.Pool {
 /** An idle connection that is lost is none of our business: the pool makes another when it is needed. */
 function ignore(): void {}
 
+const sizeOf = (updates: readonly Uint8Array[]) =>
+  updates.reduce((sum, { length }) => sum + length, 0)
 const bytesOf = (text: string) => Buffer.from(wellFormed(text))
 const keyOf = (name: string) => createHash('sha256').update(bytesOf(name)).digest('base64')
 

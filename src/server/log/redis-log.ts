@@ -63,7 +63,8 @@ export async function redisLog(options: RedisLogOptions): Promise<DocumentLog> {
   const onWarning = options.onWarning ?? console.warn
   const connections = client ? [subscriber] : [commands, subscriber]
   await connect(connections)
-  await warnOfLoss(commands, onWarning).catch(() => {})
+  const calls = new EngineCalls('Redis', timeoutMs)
+  for (const loss of await calls.call(() => lossesOf(commands)).catch(() => [])) onWarning(loss)
   return new RedisLog(withScripts(commands), subscriber, keys, {
     timeoutMs,
     onWarning,
@@ -194,7 +195,17 @@ class RedisLog implements DocumentLog {
   }
 
   async #subscribe(name: string, listener: ClusterListener): Promise<() => void> {
-    return this.#calls.call(() => this.#subscriber.subscribe(this.#keys.of(name, 'm'), listener))
+    let isRejected = false
+    try {
+      return await this.#calls.call(async () => {
+        const unsubscribe = await this.#subscriber.subscribe(this.#keys.of(name, 'm'), listener)
+        if (isRejected) unsubscribe()
+        return unsubscribe
+      })
+    } catch (error) {
+      isRejected = true
+      throw error
+    }
   }
 
   #publish(name: string, message: Uint8Array): void {
@@ -228,7 +239,6 @@ function connectionOptions(timeoutMs: number) {
     retryStrategy: (attempt: number) => Math.min(50 * 2 ** attempt, 1000),
     // As soon as the connection is lost, or cannot be made, whatever waits for it is rejected.
     maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     // A server that has become a replica has a successor, which the same address may lead to.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
@@ -265,24 +275,25 @@ async function connect(connections: readonly Redis[]): Promise<void> {
   }
 }
 
-async function warnOfLoss(redis: Redis, onWarning: (message: string) => void): Promise<void> {
+/** How it is set up to lose what it has promised, if it lets us ask. */
+async function lossesOf(redis: Redis): Promise<string[]> {
   const setting = async (name: string) => {
     const [, value] = (await redis.config('GET', name)) as string[]
     return value
   }
-  const isKept = (await setting('appendonly')) === 'yes'
-  const sync = await setting('appendfsync')
-  const policy = await setting('maxmemory-policy')
-  if (!isKept) {
-    onWarning('Redis keeps nothing when it ends: set `appendonly yes` (and `appendfsync always`)')
-  } else if (sync === 'no') {
-    onWarning('Redis never syncs its log to disk: set `appendfsync always`, or at least `everysec`')
+  const losses: string[] = []
+  if ((await setting('appendonly')) !== 'yes') {
+    losses.push('Redis keeps nothing when it ends: set `appendonly yes` (and `appendfsync always`)')
+  } else if ((await setting('appendfsync')) === 'no') {
+    losses.push('Redis never syncs its log: set `appendfsync always`, or at least `everysec`')
   }
+  const policy = await setting('maxmemory-policy')
   if (policy?.startsWith('allkeys')) {
-    onWarning(
+    losses.push(
       `Redis forgets documents when memory is short (${policy}): set \`maxmemory-policy noeviction\``,
     )
   }
+  return losses
 }
 
 /** The same bytes, as ioredis wants them. */

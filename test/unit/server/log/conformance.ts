@@ -230,6 +230,7 @@ export function describeDocumentLog(title: string, place: () => Promise<Place>):
       await expect(log.claim('room', 'key', 'bob')).rejects.toThrow('closed')
       await expect(log.erase('room')).rejects.toThrow('closed')
       await expect(namesOf(log)).rejects.toThrow('closed')
+      await log.close()
     })
 
     describeModel(place)
@@ -471,7 +472,7 @@ export function describeCluster(title: string, place: () => Promise<Place>): voi
         }),
         runs(8),
       )
-    }, 60_000)
+    })
   })
 }
 

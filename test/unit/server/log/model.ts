@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { expect, it, onTestFinished } from 'vitest'
 import type { DocumentLog } from '../../../../src/server/index.ts'
-import { runs } from '../../../support/runs.ts'
 
 /** A log by another road: a list of what there is. */
 interface ModelDocument {
@@ -97,9 +96,8 @@ export function describeModel(place: () => Promise<() => Promise<DocumentLog>>):
         for await (const name of second.names(prefix)) names.push(name.slice(prefix.length))
         expect(names.sort()).toEqual([...documents.keys()].sort())
       }),
-      runs(40),
     )
-  }, 60_000)
+  })
 }
 
 const emptyDocument = (): ModelDocument => ({
