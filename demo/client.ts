@@ -7,6 +7,7 @@ import {
   indexeddbMedia,
   websocket,
 } from '../src/index.ts'
+import { tokenOf } from './token.ts'
 
 /**
  * The client of one person: with databases, a socket and tabs of their own. As the channel between tabs bears their
@@ -14,13 +15,17 @@ import {
  */
 export function createDemoClient(identity: string): Client {
   const prefix = `demo/${identity}/`
+  const getToken = tokenOf(identity)
   return createClient({
     identity,
     persistence: indexeddb({ prefix }),
-    media: { local: indexeddbMedia({ prefix }), remote: httpMedia({ url: location.origin }) },
+    media: {
+      local: indexeddbMedia({ prefix }),
+      remote: httpMedia({ url: location.origin, getToken }),
+    },
     transport: [
       broadcastChannel({ name: `demo-${identity}` }),
-      websocket({ url: `ws://${location.host}`, maxBackoffMs: 4000 }),
+      websocket({ url: `ws://${location.host}`, getToken, maxBackoffMs: 4000 }),
     ],
   })
 }

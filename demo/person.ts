@@ -3,6 +3,7 @@ import { sendBurst } from './chat/burst.ts'
 import { chat } from './chat/chat.ts'
 import { createDemoClient } from './client.ts'
 import { isFirstVisit, networkSwitch, rememberVisit } from './device.ts'
+import { forgeHorizon } from './forgery.ts'
 import { isFramed, keepHeight, tellFrame } from './frame.ts'
 import { type DemoConversation, initialProfile, type Profile } from './profile.ts'
 import { readSharedState } from './shared-state.ts'
@@ -45,6 +46,12 @@ export async function showPerson(identity: string): Promise<void> {
     onBurst: () => {
       messages.followEnd()
       if (conversation) run(sendBurst(conversation))
+    },
+    onForge: () => {
+      const victim = identity === 'alice' ? 'bob' : 'alice'
+      if (!conversation) return
+      const answer = forgeHorizon(identity, victim, conversation.sid)
+      void answer.then(reason => log.add('writeRefused', reason))
     },
     onToggleMembership: () => {
       if (conversation?.status === 'joined') run(conversation.leave())

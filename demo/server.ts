@@ -1,8 +1,9 @@
 import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ConversationsError } from '../src/base/errors.ts'
-import { createServer } from '../src/server/index.ts'
+import { createServer, type RolePermissions } from '../src/server/index.ts'
 import { bundlePages } from './bundle.ts'
+import { demoSignIn } from './sign-in.ts'
 
 export interface DemoOptions {
   /** 0 takes a free one. */
@@ -25,14 +26,20 @@ export interface Demo {
  * @throws Error of code `EADDRINUSE` if another process uses the port
  */
 export async function startDemo({ port, storage }: DemoOptions): Promise<Demo> {
-  const serve = await bundlePages()
+  const { serve, authenticate } = demoSignIn(await bundlePages())
   const log = { info: () => {}, warn: console.warn, error: console.error }
-  const server = await createServer({ port, storage, serve, log })
+  const server = await createServer({ port, storage, serve, authenticate, permissions, log })
   return {
     url: `http://127.0.0.1:${server.port}`,
     port: server.port,
     close: () => server.close(),
   }
+}
+
+/** Whoever has the page open may come in, and change the topic and the list. */
+const permissions: RolePermissions = {
+  guest: ['read', 'join'],
+  member: ['read', 'sendMessage', 'editMessageAttributes', 'editConversation'],
 }
 
 /** A port that was asked for, or the first free one from 4000 on. */

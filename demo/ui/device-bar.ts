@@ -13,6 +13,8 @@ export interface DeviceBarOptions {
   onReload(): void
   /** Sends very many messages. */
   onBurst(): void
+  /** Tries to write for somebody else. */
+  onForge(): void
   /** Joins or leaves. */
   onToggleMembership(): void
 }
@@ -38,6 +40,9 @@ export function deviceBar(
   })
   const reload = button('Reload', options.onReload)
   const burst = button(`Send ${BURST.toLocaleString('en')}`, options.onBurst)
+  const forge = button('Forge', options.onForge, {
+    title: 'Tries to say that the other person has read everything',
+  })
   const membership = button('Join', options.onToggleMembership)
   const elsewhere = isFramed
     ? element(
@@ -74,7 +79,7 @@ export function deviceBar(
     'header',
     { class: 'device-bar' },
     element('div', { class: 'whose' }, name, elsewhere, chip),
-    element('div', { class: 'controls' }, network, reload, membership, burst),
+    element('div', { class: 'controls' }, network, reload, membership, burst, forge),
   )
   return { element: bar, update, setStatus }
 }

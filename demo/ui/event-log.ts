@@ -43,6 +43,7 @@ export function eventLog() {
     )
     client.on('messageRemoved', message => add('messageRemoved', subjectOf(message)))
     client.on('connectionStatusChanged', status => add('connectionStatusChanged', status))
+    client.on('writeRefused', ({ reason }) => add('writeRefused', reason))
     client.on('error', ({ code, reason }) => add('error', reason ? `${code}: ${reason}` : code))
   }
 

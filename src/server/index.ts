@@ -1,4 +1,6 @@
 export { ConversationsError, type ErrorCode, type StorageFailure } from '../base/errors.ts'
+export type { Permission, RolePermissions } from '../schema/permissions.ts'
+export { DEFAULT_PERMISSIONS, PERMISSIONS } from '../schema/permissions.ts'
 export type { Authenticate, AuthenticatedIdentity } from './authentication/authenticate.ts'
 export { type JwtKeys, type JwtOptions, jwt } from './authentication/jwt.ts'
 export type { ServerHealth } from './http.ts'
