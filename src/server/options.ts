@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Clock } from '../base/clock.ts'
+import type { RolePermissions } from '../schema/permissions.ts'
 import type { Authenticate } from './authentication/authenticate.ts'
 import type { DocumentLog } from './log/document-log.ts'
 import type { MediaStorage } from './media/media-storage.ts'
@@ -13,6 +14,8 @@ export interface ServerOptions {
   host?: string
   /** Says who a token stands for: `jwt()`, or your own. If not given, everybody may read and write everything. */
   authenticate?: Authenticate
+  /** What each role may do in a conversation, with `authenticate`; those that are not given are as in `DEFAULT_PERMISSIONS`. */
+  permissions?: RolePermissions
   /** Serves other machines without `authenticate`. */
   insecure?: boolean
   /**
