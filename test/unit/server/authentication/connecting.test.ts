@@ -228,11 +228,20 @@ describe('a socket', () => {
     await until(() => expect(metrics()).toContain('sockets{kind="plain"} 0'))
   })
 
-  it('does not keep a server from closing while it is judged', async () => {
-    const server = await startServer({ authenticate: () => new Promise(() => {}) })
+  it('does not keep a server from closing while it is judged, and is not let in afterwards', async () => {
+    let answer = () => {}
+    const server = await startServer({
+      authenticate: () =>
+        new Promise(resolve => {
+          answer = () => resolve({ identity: 'alice' })
+        }),
+    })
     const client = await rawClient(server.url, 'room')
     await server.close()
     expect(await client.closed).toMatchObject({ code: 1001 })
+    answer()
+    await new Promise(resolve => setImmediate(resolve))
+    expect(server.metrics()).toContain('y_conversations_connections_total 0')
   })
 })
 

@@ -193,7 +193,7 @@ describe('reading', () => {
     const limits = { ...defaultLimits, updatesPerSecond: 1, burstSeconds: 1 }
     const allowance = new Allowance(time.clock, limits)
     const reading = new Reading(socket as never, time.clock, allowance)
-    return { time, calls, reading }
+    return { time, calls, reading, allowance }
   }
 
   it('goes on when the last reason against it is gone', () => {
@@ -209,6 +209,17 @@ describe('reading', () => {
     time.advance(1_000)
     expect(calls).toEqual(['pause', 'resume', 'pause'])
     reading.resume('uncommitted')
+    expect(calls).toEqual(['pause', 'resume', 'pause', 'resume'])
+  })
+
+  it('waits on when another socket has spent what it waited for', () => {
+    const { calls, reading, time, allowance } = start()
+    reading.resume('not-started')
+    for (let i = 0; i < 2; i++) reading.spend(new Uint8Array(1))
+    for (let i = 0; i < 3; i++) allowance.spend(new Uint8Array(1))
+    time.advance(3_999)
+    expect(calls).toEqual(['pause', 'resume', 'pause'])
+    time.advance(1)
     expect(calls).toEqual(['pause', 'resume', 'pause', 'resume'])
   })
 
