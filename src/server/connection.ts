@@ -2,6 +2,7 @@ import { encodeExtension } from '../base/wire/extension.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import type { AwarenessPeer } from './awareness-relay.ts'
 import { INTERNAL_ERROR, MALFORMED, Refusal } from './close-codes.ts'
+import { isAboutAwareness } from './limits/allowance.ts'
 import { Reading } from './limits/reading.ts'
 import type { ServerContext } from './options.ts'
 import { decodeMessage, type Message, noOpMessage } from './protocol.ts'
@@ -145,9 +146,10 @@ export class Connection implements AwarenessPeer, UpdateSender {
   }
 
   #account(data: Uint8Array): void {
-    const { messagesIn, bytesIn, pauses } = this.#context.metrics
+    const { messagesIn, bytesIn, awareness, pauses } = this.#context.metrics
     messagesIn.add()
     bytesIn.add(data.length)
+    if (isAboutAwareness(data)) awareness.add()
     if (this.#reading.spend(data)) pauses.add()
   }
 
@@ -170,6 +172,8 @@ export class Connection implements AwarenessPeer, UpdateSender {
   }
 
   #warn(message: string, ...details: unknown[]): void {
-    this.#context.log.warn(`${this.#room}: a connection: ${message}`, ...details)
+    const { identity, address } = this.visitor
+    const who = { room: this.#room, ...(identity !== undefined && { identity }), address }
+    this.#context.log.warn(`${this.#room}: a connection: ${message}`, ...details, who)
   }
 }

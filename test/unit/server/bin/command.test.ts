@@ -82,6 +82,18 @@ describe('y-conversations-server', () => {
     expect(await (await rawClient(url, 'room')).closed).toMatchObject({ code: 4401 })
   })
 
+  it('ends when something goes wrong that nobody foresaw, and says what', async () => {
+    const code = "process.on('SIGUSR2', () => { throw new Error('unforeseen') })"
+    const server = command(['--port', '0', '--log', 'json'], {
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}`,
+    })
+    await server.url()
+    server.kill('SIGUSR2')
+    const { code: exitCode, stdout } = await server.exited
+    expect(exitCode).toBe(1)
+    expect(stdout).toContain('"message":"unforeseen"')
+  })
+
   it('stops at once when it is told twice', async () => {
     const server = command(['--port', '0'])
     const { socket } = await rawClient(await server.url(), 'room')

@@ -37,6 +37,7 @@ describe('/metrics', () => {
     expect(text).toContain('y_conversations_connections_total{kind="mux"} 1\n')
     expect(text).toContain('y_conversations_sockets{kind="plain"} 1\n')
     expect(text).toContain('y_conversations_received_messages_total 3\n')
+    expect(text).toContain('y_conversations_awareness_messages_total 1\n')
     expect(text).toContain('y_conversations_rooms 1\n')
     expect(text).toMatch(/y_conversations_sent_bytes_total [1-9]/)
     expect(text).toMatch(/process_resident_memory_bytes [1-9]\d{6}/)
