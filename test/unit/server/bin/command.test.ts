@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { userSid } from '../../../../src/base/ids.ts'
 import { rawClient, syncMessage, until, updateOf } from '../support/clients.ts'
 import { command } from '../support/command.ts'
 import { temporaryDirectory } from '../support/storage.ts'
@@ -43,7 +44,9 @@ describe('y-conversations-server', () => {
     const server = command(['--port', '0', '--log', 'json'], secret)
     const url = await server.url()
     const token = made.stdout.trim()
-    await (await rawClient(url, `room?extension=1&token=${token}`)).settle()
+    // Her own document, which she always may have.
+    const { settle } = await rawClient(url, `${userSid('alice')}?extension=1&token=${token}`)
+    await settle()
     expect(await (await rawClient(url, 'room')).closed).toMatchObject({ code: 4401 })
     await (await rawClient(url, 'room?token=bad')).closed
     await until(() => expect(server.output()).toContain('malformed token'))
