@@ -138,6 +138,23 @@ describe('y-conversations-server', () => {
     expect(help.stdout).not.toContain('--jwt-secret ')
   })
 
+  it.each([
+    ['redis://127.0.0.1:1', 'ioredis'],
+    ['postgres://127.0.0.1:1/db', 'pg'],
+  ])('says what to install for %s where that is missing', async (storage, name) => {
+    const hook = `export async function resolve(specifier, context, next) {
+      if (specifier !== '${name}') return next(specifier, context)
+      throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })
+    }`
+    const url = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`
+    const code = `import { register } from 'node:module'; register(${JSON.stringify(url(hook))})`
+    const { exitCode, stderr } = await command(['--port', '0', '--storage', storage], {
+      NODE_OPTIONS: `--import=${url(code)}`,
+    }).exited.then(({ code: exitCode, stderr }) => ({ exitCode, stderr }))
+    expect(stderr).toContain(`npm install ${name}\n`)
+    expect(exitCode).toBe(2)
+  })
+
   it('says in a line why it cannot start', async () => {
     const storage = await temporaryDirectory()
     const first = command(['--port', '0', '--storage', storage])
