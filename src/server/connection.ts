@@ -3,6 +3,7 @@ import { Acknowledgements } from './acknowledgements.ts'
 import type { Refused } from './authorization/admission.ts'
 import type { AwarenessPeer } from './awareness-relay.ts'
 import { closeReason, DENIED, INTERNAL_ERROR, MALFORMED, Refusal } from './close-codes.ts'
+import { isAboutAwareness } from './limits/allowance.ts'
 import { Reading } from './limits/reading.ts'
 import type { ServerContext } from './options.ts'
 import { decodeMessage, type Message, noOpMessage } from './protocol.ts'
@@ -185,9 +186,10 @@ export class Connection implements AwarenessPeer, UpdateSender {
   }
 
   #account(data: Uint8Array): void {
-    const { messagesIn, bytesIn, pauses } = this.#context.metrics
+    const { messagesIn, bytesIn, awareness, pauses } = this.#context.metrics
     messagesIn.add()
     bytesIn.add(data.length)
+    if (isAboutAwareness(data)) awareness.add()
     if (this.#reading.spend(data)) pauses.add()
   }
 
@@ -211,7 +213,9 @@ export class Connection implements AwarenessPeer, UpdateSender {
   }
 
   #warn(message: string, ...details: unknown[]): void {
-    const who = this.visitor.identity ?? 'a connection'
-    this.#context.log.warn(`${this.#room}: ${who}: ${message}`, ...details)
+    const { identity, address } = this.visitor
+    const who = { room: this.#room, ...(identity !== undefined && { identity }), address }
+    const name = identity ?? 'a connection'
+    this.#context.log.warn(`${this.#room}: ${name}: ${message}`, ...details, who)
   }
 }

@@ -14,6 +14,7 @@ export {
 } from './log/document-log.ts'
 export { type LevelLog, levelLog } from './log/level-log.ts'
 export { memoryLog } from './log/memory-log.ts'
+export { jsonLogger } from './logging/json-logger.ts'
 export { mediaDirectory } from './media/media-directory.ts'
 export type { MediaStorage } from './media/media-storage.ts'
 export type { Logger, ServerLimits, ServerOptions, ServerTimings } from './options.ts'

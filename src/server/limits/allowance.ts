@@ -2,8 +2,10 @@ import type { Clock } from '../../base/clock.ts'
 import type { ServerLimits } from '../options.ts'
 import { TokenBucket } from './token-bucket.ts'
 
-/** The first bytes of messages that are about awareness: a state, and the question for those of others. */
-const AWARENESS = new Set([1, 3])
+/** Whether a message tells states of awareness, or asks for them; by its first byte, as it has not been decoded yet. */
+export function isAboutAwareness(message: Uint8Array): boolean {
+  return message[0] === 1 || message[0] === 3
+}
 
 /** How much one identity may send, over all its sockets. */
 export class Allowance {
@@ -20,8 +22,7 @@ export class Allowance {
 
   /** Takes what this message costs. */
   spend(message: Uint8Array): void {
-    const isAwareness = AWARENESS.has(message[0] ?? 0)
-    const bucket = isAwareness ? this.#awareness : this.#updates
+    const bucket = isAboutAwareness(message) ? this.#awareness : this.#updates
     bucket.take(1)
     this.#bytes.take(message.length)
   }

@@ -12,6 +12,7 @@ import {
   createServer,
   jwt,
 } from '../../../../src/server/index.ts'
+import { httpMedia } from '../../../../src/sync/media/http-media.ts'
 import { freshContent } from '../../../support/media.ts'
 import { rawClient, silent, startServer, syncMessage, until, updateOf } from '../support/clients.ts'
 import { fakeClock } from '../support/fake-clock.ts'
@@ -228,11 +229,20 @@ describe('a socket', () => {
     await until(() => expect(metrics()).toContain('sockets{kind="plain"} 0'))
   })
 
-  it('does not keep a server from closing while it is judged', async () => {
-    const server = await startServer({ authenticate: () => new Promise(() => {}) })
+  it('does not keep a server from closing while it is judged, and is not let in afterwards', async () => {
+    let answer = () => {}
+    const server = await startServer({
+      authenticate: () =>
+        new Promise(resolve => {
+          answer = () => resolve({ identity: 'alice' })
+        }),
+    })
     const client = await rawClient(server.url, 'room')
     await server.close()
     expect(await client.closed).toMatchObject({ code: 1001 })
+    answer()
+    await new Promise(resolve => setImmediate(resolve))
+    expect(server.metrics()).toContain('y_conversations_connections_total 0')
   })
 })
 
@@ -356,6 +366,19 @@ describe('attachments', () => {
     const preflight = await ask('', { origin, 'access-control-request-method': 'PUT' }, 'OPTIONS')
     expect(preflight.status).toBe(204)
     expect(preflight.headers.get('access-control-allow-headers')).toContain('authorization')
+  })
+
+  it('are put and got by the client with its token', async () => {
+    const { url } = await startServer({ authenticate })
+    const { hash, blob } = freshContent(1_000)
+    const token = await signToken()
+    const store = httpMedia({ url, getToken: () => token })
+    await store.put(hash, blob)
+    expect((await store.get(hash))?.size).toBe(1_000)
+    for (const getToken of [undefined, () => 'bad']) {
+      const refused = httpMedia({ url, getToken }).get(hash)
+      await expect(refused).rejects.toMatchObject({ code: 'denied' })
+    }
   })
 
   it('are not for pages of other origins than those of a list', async () => {

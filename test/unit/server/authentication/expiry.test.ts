@@ -7,7 +7,15 @@ import {
 } from '../../../../src/base/wire/extension.ts'
 import { MuxReader, MuxWriter } from '../../../../src/base/wire/mux-frames.ts'
 import { type Authenticate, ConversationsError, jwt } from '../../../../src/server/index.ts'
-import { rawClient, startServer, stockClient, until, whenSynced } from '../support/clients.ts'
+import {
+  rawClient,
+  startServer,
+  stockClient,
+  syncMessage,
+  until,
+  updateOf,
+  whenSynced,
+} from '../support/clients.ts'
 import { fakeClock } from '../support/fake-clock.ts'
 import { inSeconds, SECRET, signToken } from '../support/tokens.ts'
 
@@ -57,6 +65,22 @@ describe('a token that expires', () => {
     await pass(5)
     expect(await client.closed).toEqual({ code: 4401, reason: 'token expired' })
     expect(told(client)).toEqual([])
+  })
+
+  it('is the end of what is heard, also of a client that does not confirm it', async () => {
+    const { url, pass } = await start()
+    const client = await rawClient(url, 'room?token=alice:60')
+    const other = await rawClient(url, 'room?token=alice:600')
+    await client.settle()
+    client.socket.pause()
+    await pass(65)
+    const late = updateOf(doc => doc.getMap('map').set('late', 1))
+    client.send(syncMessage(2, late))
+    // The confirmation goes after it.
+    client.socket.resume()
+    expect(await client.closed).toMatchObject({ code: 4401 })
+    await other.settle()
+    expect(other.updates()).not.toContainEqual(late)
   })
 
   it('ends that of an unmodified y-websocket client, for good', async () => {
