@@ -174,18 +174,41 @@ describe('a write that the server refuses', () => {
     let write: Promise<unknown> | undefined
     let shown: unknown
     bob.conversation.on('writeRefused', () => {
-      write = bob.conversation.updateAttributes({ written: 'meanwhile' })
-      shown = bob.conversation.attributes
+      write = bob.conversation.removeParticipant('alice')
+      shown = bob.conversation.status
     })
-    const log: unknown[] = []
-    bob.conversation.on('participantLeft', () => log.push('left'))
+    const log: string[] = []
+    bob.conversation.on('participantJoined', ({ identity }) => log.push(`${identity} joined`))
+    bob.conversation.on('participantLeft', ({ identity }) => log.push(`${identity} left`))
     await first?.updateRole('admin')
     await check()
     await write
-    expect(shown).toEqual({})
-    expect(log).toEqual([])
     await check()
-    expect(alice.conversation.attributes).toEqual({ written: 'meanwhile' })
+    expect(shown).toBe('joined')
+    expect(log).toEqual(['alice left'])
+    expect(alice.conversation.status).toBe('notParticipating')
+  })
+
+  it('may be that it was created, which is not tried again before the server is heard', async () => {
+    const server = new RefusingServer()
+    guard(server, ROOTS.fields)
+    const bob = new Person(server, 'bob')
+    await bob.open()
+    bob.conversation.on('connectionStatusChanged', status => {
+      if (status === 'connecting') bob.client.disconnect()
+    })
+    await server.settle()
+    expect(bob.refused).toHaveLength(1)
+    expect(bob.conversation.connectionStatus).toBe('disconnected')
+    bob.clock.advance(20_000)
+    bob.conversation.removeAllListeners('connectionStatusChanged')
+    expect(bob.doc().getMap(ROOTS.fields).size).toBe(0)
+    server.judge = () => undefined
+    server.doc(sid).getMap(ROOTS.fields).set('created|1', ['alice', 5])
+    bob.client.connect()
+    await server.settle()
+    expect(bob.conversation.createdBy).toBe('alice')
+    expect(server.doc(sid).getMap(ROOTS.fields).size).toBe(1)
   })
 
   it('does not come back after a restart', async () => {
