@@ -1,3 +1,4 @@
+import type { WebSocketRoute } from 'playwright-core'
 import { expect, test, vi } from 'vitest'
 import {
   createStorage,
@@ -238,22 +239,39 @@ test('storage that fails is a notice, and the conversation goes on', async () =>
 test('a server that refuses is a notice with a way to try again', async () => {
   const server = await startDemoServer()
   const { context, openPerson } = await openBrowser(server.url)
+  const refusal = { code: 4403, reason: 'not today' }
+  const open: WebSocketRoute[] = []
   let isRefusing = false
   await context.routeWebSocket(/./, socket => {
-    if (isRefusing) void socket.close({ code: 4403, reason: 'not today' })
-    else socket.connectToServer()
+    if (isRefusing) void socket.close(refusal)
+    else {
+      socket.connectToServer()
+      open.push(socket)
+    }
   })
   const alice = await openPerson('alice')
   await textOf(alice.chip).toBe('Connected')
   isRefusing = true
-  await alice.network.click()
-  await alice.network.click()
+  for (const socket of open) await socket.close(refusal)
   await textOf(alice.chip).toBe('Refused')
   await textOf(alice.notices).toContain('not today')
   isRefusing = false
   await alice.press('Try again')
   await textOf(alice.chip).toBe('Connected')
   await textOf(alice.notices).toBe('')
+})
+
+test('a write that is forged is refused with a reason, and changes nothing', async () => {
+  const server = await startDemoServer()
+  const { openBoth } = await openBrowser(server.url)
+  const { alice, bob, verdict } = await openBoth()
+  await textOf(verdict).toBe(agreed)
+  await alice.press('Forge')
+  const reasons = alice.entries('writeRefused').locator('.subject')
+  await textsOf(reasons).toEqual([expect.stringContaining('alice')])
+  await textsOf(bob.entries('participantUpdated').locator('.reason')).toEqual([])
+  await textOf(verdict).toBe(agreed)
+  await textOf(alice.chip).toBe('Connected')
 })
 
 test('on a phone nothing is wider than the screen, however long the texts are', async () => {
