@@ -12,6 +12,7 @@ import {
   type Permission,
 } from '../../../../src/schema/permissions.ts'
 import { ConversationGate, copyOf, NOW_MS, SKEW_MS, updateOf } from './gate.ts'
+import { putTogether, takeApart } from './surgery.ts'
 
 /** The devices of those who are there: alice, who created it, and bob and carol. */
 const WRITERS: Record<string, number> = { alice: 1001, bob: 1002, carol: 1003, dave: 1004 }
@@ -206,6 +207,18 @@ describe('adding', () => {
     begin([], ['join'])
     expect(submit(add('dave', 'dave'), 'dave')).toMatchObject(ok)
     expect(submit(add('dave', 'erin'), 'dave')).toMatchObject(no())
+  })
+
+  it('that was taken back is nothing, also where nothing is thrown away', () => {
+    const doc = new Y.Doc({ gc: false })
+    Y.applyUpdate(doc, Y.encodeStateAsUpdate(base))
+    doc.clientID = 4004
+    const document = follow(doc)
+    document.addParticipant('dave', { d: 1 }, undefined, NOW_MS, 4)
+    document.removeParticipant(document.entry('dave'))
+    const update = Y.encodeStateAsUpdate(doc, Y.encodeStateVector(base))
+    expect(submit(update, 'dave')).toMatchObject(ok)
+    expect(gate.document.entry('dave').isPresent).toBe(false)
   })
 
   it('is not how to shed a role that allows less than none', () => {
@@ -463,6 +476,23 @@ describe('other places', () => {
       nested.push([1])
     })
     expect(submit(list, 'alice')).toMatchObject(no())
+  })
+
+  it('are what lies between two keys: the left one is written', () => {
+    const keys = [attributeKey('carol', 3, ['.a']), attributeKey('bob', 2, ['.a'])] as const
+    const setUp = act('alice', (_, _me, doc) => {
+      for (const key of keys) doc.getMap('attributes').set(key, [1, NOW_MS])
+    })
+    expect(submit(setUp, 'alice')).toMatchObject(ok)
+    const [carols, bobs] = keys.map(key => base.getMap('attributes')._map.get(key)?.id)
+    const anatomy = takeApart(put('bob', 'attributes', keys[1], [2, NOW_MS]))
+    const item = anatomy.sections[0]?.structs[0] as Y.Item
+    item.origin = carols as Y.ID
+    item.rightOrigin = bobs as Y.ID
+    expect(submit(putTogether({ ...anatomy, deletions: [] }), 'bob')).toMatchObject(no())
+    item.origin = bobs as Y.ID
+    item.rightOrigin = carols as Y.ID
+    expect(submit(putTogether({ ...anatomy, deletions: [] }), 'bob')).toMatchObject(no())
   })
 
   it('are named by nobody without identity', () => {
