@@ -19,10 +19,7 @@ export class Admitted implements Known {
   add(decoded: DecodedUpdate): void {
     const { writings, isGapped } = readDraft(decoded, this)
     if (isGapped) return
-    for (const writing of writings) {
-      const isList = writing.content instanceof Y.ContentType
-      this.#parts.push(writing.writer, { ...writing, isList })
-    }
+    for (const writing of writings) this.#parts.push(writing.writer, writing)
     for (const [client, ranges] of decoded.ds.clients) {
       const deleted = this.#deleted.get(client) ?? Ranges.NONE
       this.#deleted.set(client, deleted.union(rangesOf(ranges)))
@@ -46,15 +43,15 @@ export class Admitted implements Known {
     return struct instanceof Y.Item && struct.content instanceof Y.ContentType
   }
 
-  *undeleted(client: number, range: Range): Iterable<Run> {
+  findUndeleted(client: number, range: Range, onFound: (run: Run) => void): void {
     const deleted = this.#deleted.get(client)
-    for (const found of this.#found(client, range)) {
-      if (!deleted) yield found
-      else for (const rest of deleted.missing(found.from, found.to)) yield { ...found, ...rest }
-    }
+    this.#find(client, range, run => {
+      if (!deleted) onFound(run)
+      else for (const rest of deleted.missing(run.from, run.to)) onFound({ ...run, ...rest })
+    })
   }
 
-  *#found(client: number, { from, to }: Range): Iterable<Run> {
+  #find(client: number, { from, to }: Range, onFound: (run: Run) => void): void {
     const structs = this.doc.store.clients.get(client)
     if (structs && from < Y.getState(this.doc.store, client)) {
       for (let i = Y.findIndexSS(structs, from); i < structs.length; i++) {
@@ -63,12 +60,12 @@ export class Admitted implements Known {
         if (clock >= to) return
         if (struct.deleted) continue
         const end = Math.min(to, clock + struct.length)
-        yield { from: Math.max(from, clock), to: end, place: placeOf(struct, this.doc) }
+        onFound({ from: Math.max(from, clock), to: end, place: placeOf(struct, this.doc) })
       }
     }
     for (const { clock, length, place, isDeleted } of this.#parts.within(client, { from, to })) {
       if (isDeleted) continue
-      yield { from: Math.max(from, clock), to: Math.min(to, clock + length), place }
+      onFound({ from: Math.max(from, clock), to: Math.min(to, clock + length), place })
     }
   }
 

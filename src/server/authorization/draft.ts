@@ -1,6 +1,6 @@
 import * as Y from 'yjs'
 import type { DecodedUpdate, Struct } from '../update-check.ts'
-import { Parts } from './parts.ts'
+import { type Part, Parts } from './parts.ts'
 import { ASTRAY, isSamePlace, type Place } from './place.ts'
 import { type Range, Ranges } from './ranges.ts'
 
@@ -17,23 +17,17 @@ export interface Known {
   placeAt(client: number, clock: number): Place | null
   /** Whether what is there is a list. */
   isListAt(client: number, clock: number): boolean
-  /** What of a range there is and is not deleted. */
-  undeleted(client: number, range: Range): Iterable<Run>
+  /** Finds what of a range there is and is not deleted. */
+  findUndeleted(client: number, range: Range, onFound: (run: Run) => void): void
 }
 
 /** A struct of an update that is new, or the new end of one. */
-export interface Writing {
+export interface Writing extends Part {
   readonly writer: number
-  readonly clock: number
-  readonly length: number
-  /** Null = nowhere: it will be garbage. */
-  readonly place: Place | null
   /** Undefined = garbage. */
   readonly content: Y.Item['content'] | undefined
   /** How much of the content there is already. */
   readonly offset: number
-  /** Whether nothing will be left of it but that it takes the place of what is there. */
-  readonly isDeleted: boolean
   /** Whether it follows what its writer wrote directly before, with nothing behind it; see `Y.Array.push`. */
   readonly isAppended: boolean
 }
@@ -81,10 +75,19 @@ class DraftReader {
 
   /** Says whether all of them find what they rest on. */
   readStructs(): boolean {
-    const queues = queuesOf(this.#decoded.structs)
+    const { structs } = this.#decoded
+    // Most often there is one.
+    if (structs.length === 1) return this.#takeAlone(structs[0] as Struct)
+    const queues = queuesOf(structs)
     for (const queue of queues.values()) {
       while (queue.next < queue.structs.length) if (!this.#readNext(queue, queues)) return false
     }
+    return true
+  }
+
+  #takeAlone(struct: Struct): boolean {
+    if (this.#missing(struct) !== undefined) return false
+    if (!(struct instanceof Y.Skip)) this.#place(struct)
     return true
   }
 
@@ -95,9 +98,9 @@ class DraftReader {
       for (const { clock, len } of ranges) {
         const range = { from: clock, to: clock + len }
         if (range.to > end) return false
-        for (const { place } of this.#known.undeleted(client, range)) {
+        this.#known.findUndeleted(client, range, ({ place }) => {
           this.erasures.push({ writer: client, place })
-        }
+        })
       }
     }
     this.#markDeleted()
@@ -148,9 +151,20 @@ class DraftReader {
     const place = struct instanceof Y.Item ? this.#placeOf(struct, offset) : null
     const isDeleted = place === null || content instanceof Y.ContentDeleted
     const isAppended = struct instanceof Y.Item && isAppendedItem(struct)
-    const own = { clock: clock + offset, length, place, isDeleted }
-    this.writings.push({ ...own, writer: client, content, offset, isAppended })
-    this.#parts.push(client, { ...own, isList: content instanceof Y.ContentType })
+    // Member by member, as spreading takes longer than all the rest.
+    const writing = {
+      writer: client,
+      clock: clock + offset,
+      length,
+      place,
+      content,
+      offset,
+      isList: content instanceof Y.ContentType,
+      isDeleted,
+      isAppended,
+    }
+    this.writings.push(writing)
+    this.#parts.push(client, writing)
   }
 
   /** As in `Item.getMissing` and `Item.integrate` of Yjs. */
@@ -188,9 +202,10 @@ class DraftReader {
       }
       return byWriter.get(writer)
     }
-    for (const [i, writing] of this.writings.entries()) {
+    for (let i = 0; i < this.writings.length; i++) {
+      const writing = this.writings[i] as Writing
       const { writer, clock, length, isDeleted } = writing
-      if (isDeleted) continue
+      if (isDeleted || !clients.has(writer)) continue
       const ranges = deletedBy(writer)
       if (!ranges) continue
       const left = ranges.missing(clock, clock + length)

@@ -9,8 +9,11 @@ export interface Part {
   readonly place: Place | null
   /** Whether it is a list that others may lie in. */
   readonly isList: boolean
+  /** Whether nothing will be left of it but that it takes the place of what is there. */
   readonly isDeleted: boolean
 }
+
+const NONE: readonly Part[] = []
 
 /** What a document will have, by client, in the order of clocks without gaps. */
 export class Parts {
@@ -29,19 +32,20 @@ export class Parts {
   }
 
   at(client: number, clock: number): Part | undefined {
-    const parts = this.#byClient.get(client) ?? []
+    const parts = this.#byClient.get(client)
+    if (!parts) return undefined
     const part = parts[indexAt(parts, clock)]
     return part && clock >= part.clock && clock < part.clock + part.length ? part : undefined
   }
 
   /** Those that a range touches. */
-  *within(client: number, { from, to }: Range): Iterable<Part> {
-    const parts = this.#byClient.get(client) ?? []
-    for (let i = Math.max(0, indexAt(parts, from)); i < parts.length; i++) {
-      const part = parts[i] as Part
-      if (part.clock >= to) return
-      if (part.clock + part.length > from) yield part
-    }
+  within(client: number, { from, to }: Range): readonly Part[] {
+    const parts = this.#byClient.get(client)
+    if (!parts) return NONE
+    const first = Math.max(0, indexAt(parts, from))
+    let last = first
+    while (last < parts.length && (parts[last] as Part).clock < to) last++
+    return parts.slice(first, last).filter(({ clock, length }) => clock + length > from)
   }
 }
 

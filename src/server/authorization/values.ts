@@ -1,8 +1,8 @@
 import * as Y from 'yjs'
-import { isTime } from '../../schema/format.ts'
+import { isTime, MAX_TIME } from '../../schema/format.ts'
 import type { Writing } from './draft.ts'
 import type { TimeFacts, ValueLimits } from './facts.ts'
-import { type Objection, quote, refuse } from './grammar.ts'
+import { type Objection, refuse } from './grammar.ts'
 
 /** Devices that have seen the newest time go on from it, one millisecond for each write. */
 const TIMES_BEYOND_NEWEST_MS = 1000
@@ -37,7 +37,8 @@ export function isAttributeValue(value: unknown, limits: ValueLimits): boolean {
 
 /** What is wrong with the time of a change, if anything. */
 export function checkTime(time: unknown, facts: TimeFacts): Objection | undefined {
-  if (!isTime(time)) return refuse(`${quote(String(time))} is not a time`)
+  // It may be anything, also what cannot be made a text of.
+  if (!isTime(time)) return refuse(`a time is a number up to ${MAX_TIME}, not this ${typeof time}`)
   const { nowMs, maxClockSkewMs } = facts
   if (time <= nowMs + maxClockSkewMs) return undefined
   // To be looked for in all of the document.

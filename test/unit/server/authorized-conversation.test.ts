@@ -1,7 +1,10 @@
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { WebSocket } from 'ws'
+import { Awareness } from 'y-protocols/awareness'
+import * as Y from 'yjs'
 import { Client } from '../../../src/client/client.ts'
 import type { Conversation } from '../../../src/model/conversation.ts'
+import type { RefusedConversationWrite } from '../../../src/model/refused-write.ts'
 import type { ServerOptions } from '../../../src/server/index.ts'
 import { type WebSocketConstructor, websocket } from '../../../src/sync/websocket/index.ts'
 import { startServer } from './support/clients.ts'
@@ -99,4 +102,68 @@ it('lets guests in where they are permitted to join, also with messages that the
     expect(await people(alice)).toEqual(['alice', 'bob'])
     expect(alice.lastMessage?.index).toBe(0)
   })
+})
+
+it('takes a device back that has written what it may not, and tells its app what was refused', async () => {
+  const { client } = await start()
+  const alice = await client('alice').openConversation('group')
+  await alice.join()
+  await alice.add('bob', { mood: 'new' })
+  const doc = new Y.Doc()
+  const bob = await client('bob').openConversation('group', { doc, awareness: new Awareness(doc) })
+  await vi.waitFor(async () => expect(await people(bob)).toEqual(['alice', 'bob']))
+  const refused = new Promise<RefusedConversationWrite>(resolve => bob.on('writeRefused', resolve))
+  // Past all checks of the client.
+  doc.getMap('horizons').set(`alice|${doc.clientID.toString(36)}`, new Uint8Array([20, 0]))
+  expect(await refused).toMatchObject({ conversation: bob, code: 'forbidden' })
+  await vi.waitFor(async () => {
+    expect(bob.connectionStatus).toBe('connected')
+    expect(await people(bob)).toEqual(['alice', 'bob'])
+  })
+  expect((await whoIs('alice', bob))?.lastReadMessageIndex).toBeNull()
+  await (await whoIs('bob', bob))?.updateAttributes({ mood: 'sorry' })
+  expect(await bob.sendMessage('still here')).toBe(0)
+  await vi.waitFor(async () => {
+    expect((await whoIs('bob', alice))?.attributes).toEqual({ mood: 'sorry' })
+    expect(alice.lastMessage?.index).toBe(0)
+  })
+})
+
+it('rejects early what a role may not do', async () => {
+  const { client } = await start()
+  const alice = await client('alice').openConversation('group')
+  await alice.join()
+  await alice.add('bob')
+  const bob = await client('bob').openConversation('group')
+  await vi.waitFor(async () => expect(await people(bob)).toEqual(['alice', 'bob']))
+  await expect(bob.updateFriendlyName('Mine')).rejects.toMatchObject({ code: 'forbidden' })
+  expect(bob.isPermitted('editConversation')).toBe(false)
+  const them = await whoIs('bob', alice)
+  await them?.updateRole('admin')
+  await vi.waitFor(() => expect(bob.isPermitted('editConversation')).toBe(true))
+  await bob.updateFriendlyName('Ours')
+  await vi.waitFor(() => expect(alice.friendlyName).toBe('Ours'))
+})
+
+it('refuses what was allowed when it was written, and is not when it arrives', async () => {
+  const { client } = await start()
+  const alice = await client('alice').openConversation('group')
+  await alice.join()
+  await alice.add('bob')
+  await (await whoIs('bob', alice))?.updateRole('admin')
+  const bobClient = client('bob')
+  const bob = await bobClient.openConversation('group')
+  await vi.waitFor(() => expect(bob.isPermitted('editConversation')).toBe(true))
+  bobClient.disconnect()
+  await bob.updateFriendlyName('Mine')
+  await (await whoIs('bob', alice))?.updateRole('member')
+  await vi.waitFor(() => expect(alice.isSaved).toBe(true))
+  const refused = new Promise<RefusedConversationWrite>(resolve => bob.on('writeRefused', resolve))
+  bobClient.connect()
+  expect((await refused).reason).toContain('names')
+  await vi.waitFor(() => {
+    expect(bob.connectionStatus).toBe('connected')
+    expect(bob.friendlyName).toBeNull()
+  })
+  expect(await bob.sendMessage('well')).toBe(0)
 })
