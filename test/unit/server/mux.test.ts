@@ -85,6 +85,27 @@ describe('one socket for many rooms', () => {
     )
   })
 
+  it('gets in one message what happens in many rooms in one turn', async () => {
+    const { url } = await startServer()
+    const [writer, reader] = [await muxClient(url), await muxClient(url)]
+    const ids = Array.from({ length: 100 }, (_, i) => i + 1)
+    for (const { writer: frames } of [writer, reader]) {
+      for (const id of ids) frames.open(id, `/room-${id}`)
+    }
+    await settle(writer, 100)
+    await settle(reader, 100)
+    const count = reader.messages.length
+    const update = syncMessage(
+      2,
+      updateOf(doc => doc.getMap('map').set('a', 1)),
+    )
+    for (const id of ids) writer.writer.data(id, update)
+    await until(() => {
+      for (const id of ids) expect(reader.received(id).filter(isUpdate)).toHaveLength(1)
+    })
+    expect(reader.messages.length - count).toBeLessThan(5)
+  })
+
   it('gets messages of about a megabyte at most, whatever the documents measure', async () => {
     const { url } = await startServer()
     const writer = await rawClient(url, 'large')
