@@ -287,7 +287,7 @@ describe('backpressure', () => {
     const writer = await rawClient(server.url, 'room-1?extension=1')
     const saved = () => writer.received.filter(([type, kind]) => type === 100 && kind === 1).length
     // The kernel takes some megabytes of it.
-    for (let i = 1; i <= 10 && server.health().connections > 1; i++) {
+    for (let i = 1; i <= 50 && server.health().connections > 1; i++) {
       writer.send(syncMessage(2, bulk(2 * MiB)))
       await until(() => expect(saved()).toBe(i))
     }
