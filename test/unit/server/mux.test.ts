@@ -85,6 +85,27 @@ describe('one socket for many rooms', () => {
     )
   })
 
+  it('gets in one message what happens in many rooms in one turn', async () => {
+    const { url } = await startServer()
+    const [writer, reader] = [await muxClient(url), await muxClient(url)]
+    const ids = Array.from({ length: 100 }, (_, i) => i + 1)
+    for (const { writer: frames } of [writer, reader]) {
+      for (const id of ids) frames.open(id, `/room-${id}`)
+    }
+    await settle(writer, 100)
+    await settle(reader, 100)
+    const count = reader.messages.length
+    const update = syncMessage(
+      2,
+      updateOf(doc => doc.getMap('map').set('a', 1)),
+    )
+    for (const id of ids) writer.writer.data(id, update)
+    await until(() => {
+      for (const id of ids) expect(reader.received(id).filter(isUpdate)).toHaveLength(1)
+    })
+    expect(reader.messages.length - count).toBeLessThan(5)
+  })
+
   it('gets messages of about a megabyte at most, whatever the documents measure', async () => {
     const { url } = await startServer()
     const writer = await rawClient(url, 'large')
@@ -222,16 +243,14 @@ describe('ends', () => {
   })
 
   it('everything with 1001 when the server is closed, also without a room', async () => {
-    const server = await startServer()
+    // Time stands still: they confirm, and nobody waits until they are cut off.
+    const server = await startServer({ clock: fakeClock().clock })
     const [busy, idle] = [await muxClient(server.url), await muxClient(server.url)]
     busy.writer.open(1, '/room')
     await settle(busy, 1)
-    const startedAtMs = Date.now()
     await server.close()
-    // They confirm; nobody waits for the timeout.
     expect(await busy.closed).toMatchObject({ code: 1001 })
     expect(await idle.closed).toMatchObject({ code: 1001 })
-    expect(Date.now() - startedAtMs).toBeLessThan(2_000)
   })
 
   it('rooms that are opened while the server shuts down', async () => {
@@ -265,9 +284,9 @@ describe('backpressure', () => {
     client.socket.pause()
     const writer = await rawClient(server.url, 'room-1?extension=1')
     const saved = () => writer.received.filter(([type, kind]) => type === 100 && kind === 1).length
-    // The kernel takes some megabytes of it.
-    for (let i = 1; i <= 10 && server.health().connections > 1; i++) {
-      writer.send(syncMessage(2, bulk(2 * MiB)))
+    // The kernel takes some megabytes of it, here and there more than 30.
+    for (let i = 1; i <= 20 && server.health().connections > 1; i++) {
+      writer.send(syncMessage(2, bulk(4 * MiB)))
       await until(() => expect(saved()).toBe(i))
     }
     expect(server.health().connections).toBe(1)
@@ -275,12 +294,11 @@ describe('backpressure', () => {
   })
 
   it('who reads slowly what it asks for gets it all, no faster than it reads', async () => {
-    const server = await startServer({ limits: { maxBacklog: MiB } })
+    const server = await startServer({ limits: { maxBacklog: 64 * 1024 } })
     const writer = await rawClient(server.url, 'room-0')
-    writer.send(syncMessage(2, bulk(MiB / 4)))
+    writer.send(syncMessage(2, bulk(16 * 1024)))
     await writer.settle()
     const client = await muxClient(server.url)
-    // The socket's own buffers take some of it.
     const count = 80
     client.socket.pause()
     client.writer.open(1, '/room-0')
@@ -294,10 +312,10 @@ describe('backpressure', () => {
   })
 
   it('who opens more than it reads gets one room after the other, and is not cut off for that', async () => {
-    const server = await startServer({ limits: { maxBacklog: MiB } })
+    const server = await startServer({ limits: { maxBacklog: 256 * 1024 } })
     // What a room says first grows with the number of those who have written in it.
     const crowd = new Y.Doc()
-    for (let clientID = 1; clientID <= 1_000; clientID++) {
+    for (let clientID = 1; clientID <= 100; clientID++) {
       Y.applyUpdate(
         crowd,
         updateOf(doc => doc.getMap('map').set(`${clientID}`, 1), clientID + 2 ** 31),
@@ -307,8 +325,7 @@ describe('backpressure', () => {
     writer.send(syncMessage(2, Y.encodeStateAsUpdate(crowd)))
     await writer.settle()
     const client = await muxClient(server.url)
-    // The kernel takes some megabytes of it.
-    const count = 2_000
+    const count = 1_000
     client.socket.pause()
     for (let id = 1; id <= count; id++) client.writer.open(id, '/crowd')
     client.writer.flush()
