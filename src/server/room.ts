@@ -156,6 +156,8 @@ export class Room {
   /** Ends all connections, when everything is durable. */
   async drain(): Promise<void> {
     await this.stopReading()
+    // All rooms end, each with this reason.
+    this.#holders.clear()
     this.#closeAll(GOING_AWAY, 'the server is shutting down')
     this.#finish()
   }

@@ -7,7 +7,7 @@ import type { Conversation } from '../../../src/model/conversation.ts'
 import type { RefusedConversationWrite } from '../../../src/model/refused-write.ts'
 import type { ServerOptions } from '../../../src/server/index.ts'
 import { type WebSocketConstructor, websocket } from '../../../src/sync/websocket/index.ts'
-import { startServer } from './support/clients.ts'
+import { rawClient, startServer } from './support/clients.ts'
 
 /** The token is the identity. */
 const authenticate = async (token: string | undefined) => ({ identity: token ?? 'nobody' })
@@ -127,6 +127,24 @@ it('takes a device back that has written what it may not, and tells its app what
     expect((await whoIs('bob', alice))?.attributes).toEqual({ mood: 'sorry' })
     expect(alice.lastMessage?.index).toBe(0)
   })
+})
+
+it('is told of the end of the server in all documents, and of no trouble', async () => {
+  const trouble: unknown[] = []
+  const log = { info() {}, warn() {}, error: (...what: unknown[]) => trouble.push(what) }
+  const { server, client } = await start({ log })
+  const alice = await client('alice').openConversation('group')
+  await alice.join()
+  await alice.sendMessage('hello')
+  const parts = ['', '/o', '/m/0']
+  const others = await Promise.all(
+    parts.map(part => rawClient(server.url, `${alice.sid}${part}?token=alice`)),
+  )
+  await Promise.all(others.map(({ settle }) => settle()))
+  await server.close()
+  const ends = await Promise.all(others.map(({ closed }) => closed))
+  expect(ends.map(({ code }) => code)).toEqual([1001, 1001, 1001])
+  expect(trouble).toEqual([])
 })
 
 it('rejects early what a role may not do', async () => {
