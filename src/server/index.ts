@@ -1,4 +1,13 @@
 export { ConversationsError, type ErrorCode, type StorageFailure } from '../base/errors.ts'
+export type {
+  ConversationSummary,
+  MediaInfo,
+  MessageDelivery,
+  MessageInfo,
+  ParticipantInfo,
+  Recipient,
+  ServerHooks,
+} from './hooks/server-hooks.ts'
 export type { ServerHealth } from './http.ts'
 export type { DocumentLog, StoredDocument } from './log/document-log.ts'
 export { type LevelLog, levelLog } from './log/level-log.ts'

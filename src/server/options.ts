@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Clock } from '../base/clock.ts'
 import type { RolePermissions } from '../schema/permissions.ts'
 import type { ClusterNodes } from './cluster/nodes.ts'
+import type { ServerHooks } from './hooks/server-hooks.ts'
 import type { DocumentLog } from './log/document-log.ts'
 import type { MediaStorage } from './media/media-storage.ts'
 
@@ -26,6 +27,8 @@ export interface ServerOptions {
   serve?: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
   /** The console if not given. */
   log?: Logger
+  /** Called for what happens in conversations. */
+  hooks?: ServerHooks
   limits?: Partial<ServerLimits>
   timings?: Partial<ServerTimings>
   /** For tests. */
@@ -120,6 +123,7 @@ export const defaultTimings: ServerTimings = {
 export interface ServerContext {
   /** What identities may do; undefined = there are none, and everybody may have and write everything. */
   readonly access?: AccessContext | undefined
+  readonly hooks?: ServerHooks | undefined
   /** Where servers share the storage: this one among them. */
   readonly nodes?: ClusterNodes | undefined
   readonly storage: DocumentLog

@@ -7,6 +7,7 @@ import { DENIED, GOING_AWAY, INTERNAL_ERROR, MALFORMED, Refusal, TOO_LARGE } fro
 import { RemoteAwareness } from './cluster/remote-awareness.ts'
 import type { Connection } from './connection.ts'
 import { type DocumentListener, DurableDocument } from './durable-document.ts'
+import type { RoomWatch } from './hooks/server-hook-calls.ts'
 import { type Lease, LeaseLostError } from './log/document-log.ts'
 import type { ServerContext } from './options.ts'
 import { encodeSyncStep1, encodeSyncStep2, encodeUpdate, type Message } from './protocol.ts'
@@ -38,6 +39,8 @@ export interface RoomListener {
   policy(): RoomPolicy | undefined
   /** What is to be added to a document before anybody reads it, if anything. */
   seed(read: () => Promise<Uint8Array>): Promise<Seed | undefined>
+  /** Hears what is committed in a document; undefined = nobody wants to. */
+  watch(doc: Y.Doc): RoomWatch | undefined
   /** It has been loaded, or somebody else than the server itself has changed it. */
   onNews(): void
   /** It holds nothing any more and may be forgotten, or it has failed and must be. */
@@ -58,6 +61,7 @@ export class Room {
   #document: DurableDocument<UpdateSender> | undefined
   #shadow: ShadowDocument | undefined
   #policy: RoomPolicy | undefined
+  #watch: RoomWatch | undefined
   readonly #holders = new Set<() => void>()
   /** A shadow is open, or will be as soon as the document is there. */
   #isShadowed = false
@@ -83,6 +87,12 @@ export class Room {
 
   get connectionCount(): number {
     return this.#connections.size
+  }
+
+  /** Whether somebody is connected; undefined = it is not known who is. */
+  isConnected(identity: string): boolean | undefined {
+    if (!this.#context.access) return undefined
+    return [...this.#connections].some(({ visitor }) => visitor.identity === identity)
   }
 
   join(connection: Connection): void {
@@ -164,6 +174,7 @@ export class Room {
       const document = await DurableDocument.load(this.#name, this.#context, this.#documentListener)
       await this.#seed(document)
       this.#document = document
+      this.#watch = this.#listener.watch(document.doc)
       // What was told before it was there.
       if (this.#remote) void document.catchUp()
       this.#listener.onNews()
@@ -323,6 +334,7 @@ export class Room {
     onCommitted: (submissions, merged) => {
       const isForeign = submissions.length === 0
       const isNews = isForeign || submissions.some(({ sender }) => sender !== this.#shadow)
+      this.#watch?.onCommitted(!isForeign)
       if (merged && isNews) this.#shadow?.receive(merged)
       if (merged) this.#broadcast(submissions, merged)
       for (const { update, sender } of submissions) sender.onStored(update)
@@ -393,6 +405,7 @@ export class Room {
     this.#remote?.close()
     this.#unsubscribe()
     this.#policy?.release()
+    this.#watch?.stop()
     this.#awareness.destroy()
     this.#document?.destroy()
     this.#shadow?.end(new Error(`${this.#name}: the document was unloaded`))

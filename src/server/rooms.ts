@@ -2,6 +2,7 @@ import { outboxName } from '../schema/messages/ids.ts'
 import { RoomPolicies } from './authorization/room-policy.ts'
 import { closeReason, Refusal } from './close-codes.ts'
 import { Connection } from './connection.ts'
+import { ServerHookCalls } from './hooks/server-hook-calls.ts'
 import type { ServerContext } from './options.ts'
 import { Room } from './room.ts'
 import { roomNameOf } from './room-name.ts'
@@ -15,13 +16,17 @@ export class Rooms {
   readonly #sequencing: Sequencing
   /** Undefined = everybody may have and write everything. */
   readonly #policies: RoomPolicies | undefined
+  /** Undefined = there are none. */
+  readonly #hooks: ServerHookCalls | undefined
 
   constructor(context: ServerContext) {
     this.#context = context
-    const { access } = context
+    const { access, hooks } = context
+    this.#hooks = hooks && new ServerHookCalls(hooks, context)
     this.#policies = access && new RoomPolicies({ ...access, open: name => this.open(name) })
     const audience = (sid: string) => this.#rooms.get(outboxName(sid))?.connectionCount ?? 0
-    this.#sequencing = new Sequencing(context, this, audience)
+    this.#sequencing = new Sequencing(context, this, audience, this.#hooks)
+    void this.#sequencing.resume()
   }
 
   get count(): number {
@@ -60,12 +65,15 @@ export class Rooms {
   /** Another server that shares the storage is gone. */
   loseNode(id: string): void {
     for (const room of this.#rooms.values()) room.loseNode(id)
+    void this.#sequencing.resume()
   }
 
   async drain(): Promise<void> {
     await Promise.all([...this.#rooms.values()].map(room => room.stopReading()))
     await this.#sequencing.drain()
+    await this.#hooks?.drain()
     await Promise.all([...this.#rooms.values()].map(room => room.drain()))
+    await this.#hooks?.whenKept()
   }
 
   open(name: string): Room {
@@ -73,6 +81,7 @@ export class Rooms {
     if (!room) {
       const opened = new Room(name, this.#context, {
         policy: () => this.#policies?.open(name),
+        watch: doc => this.#hooks?.watch(name, doc),
         seed: read => this.#sequencing.seed(name, read),
         onNews: () => this.#sequencing.onNews(name),
         onUnused: () => {

@@ -1,4 +1,5 @@
 import { KeptLease } from './cluster/kept-lease.ts'
+import type { ServerHookCalls } from './hooks/server-hook-calls.ts'
 import { OpenConversation, type RoomOpener } from './open-conversation.ts'
 import type { ServerContext } from './options.ts'
 
@@ -8,6 +9,7 @@ const MAX_BACKOFF = 16
 export interface SequencingContext {
   readonly server: Pick<ServerContext, 'clock' | 'log' | 'timings' | 'storage'>
   readonly rooms: RoomOpener
+  readonly hooks: ServerHookCalls | undefined
   /** The server's; see `serverClientId`. */
   clientId(): Promise<number>
   /** How many clients have the outboxes of a conversation open. */
@@ -48,7 +50,7 @@ export class SequencedConversation {
   /** Lets go what has not been needed for some time. */
   sweep(nowMs: number): void {
     const { sequencerIdleMs } = this.#context.server.timings
-    if (this.#running || this.#cancelRetry) return
+    if (this.#running || this.#cancelRetry || this.#open?.isTelling) return
     if (!this.#hasAudience || nowMs - this.#usedAtMs >= sequencerIdleMs) this.#letGo()
   }
 
@@ -58,6 +60,7 @@ export class SequencedConversation {
     this.#cancelRetry?.()
     this.#open?.giveUp()
     await this.#running
+    await this.#context.hooks?.drain()
     this.#letGo()
   }
 
@@ -73,7 +76,7 @@ export class SequencedConversation {
     }
     this.#running = undefined
     this.#usedAtMs = this.#context.server.clock.now()
-    if (!this.#hasAudience) this.#letGo()
+    if (!this.#hasAudience && !(isDone && this.#open?.isTelling)) this.#letGo()
     else if (isDone) this.#failures = 0
     else this.#retry(this.#isElsewhere ? 1 : Math.min(2 ** this.#failures++, MAX_BACKOFF))
   }
@@ -105,9 +108,13 @@ export class SequencedConversation {
   }
 
   async #openIt(): Promise<OpenConversation> {
-    const { rooms, clientId } = this.#context
-    const lease = this.#lease?.lease
-    const open = await OpenConversation.open(this.#sid, rooms, await clientId(), lease)
+    const { rooms, clientId, hooks } = this.#context
+    const open = await OpenConversation.open(this.#sid, rooms, {
+      clientId: await clientId(),
+      lease: this.#lease?.lease,
+      hooks,
+      onRoom: () => this.wake(),
+    })
     if (this.#isClosed) open.giveUp()
     return open
   }

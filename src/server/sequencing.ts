@@ -2,6 +2,7 @@ import * as Y from 'yjs'
 import { outboxName, parseOutboxName } from '../schema/messages/ids.ts'
 import { EMPTY_LOG } from '../schema/messages/log-state.ts'
 import { OutboxDocument } from '../schema/messages/outbox-document.ts'
+import type { ServerHookCalls } from './hooks/server-hook-calls.ts'
 import type { RoomOpener } from './open-conversation.ts'
 import type { ServerContext } from './options.ts'
 import type { Seed } from './room.ts'
@@ -13,13 +14,20 @@ export class Sequencing {
   readonly #context: SequencingContext
   readonly #active = new Map<string, SequencedConversation>()
   #clientId: Promise<number> | undefined
+  #isDrained = false
 
   /** @param audience how many clients have the outboxes of a conversation open */
-  constructor(server: ServerContext, rooms: RoomOpener, audience: (sid: string) => number) {
+  constructor(
+    server: ServerContext,
+    rooms: RoomOpener,
+    audience: (sid: string) => number,
+    hooks?: ServerHookCalls,
+  ) {
     this.#context = {
       server,
       rooms,
       audience,
+      hooks,
       clientId: () => {
         this.#clientId ??= serverClientId(server.storage).catch(error => {
           this.#clientId = undefined
@@ -73,12 +81,25 @@ export class Sequencing {
     conversation.wake()
   }
 
+  /** Opens the conversations of which messages were not told of, as the server that sequenced them is gone. */
+  async resume(): Promise<void> {
+    const { hooks, server } = this.#context
+    if (!hooks) return
+    try {
+      for await (const sid of hooks.untold()) if (!this.#isDrained) this.onNews(outboxName(sid))
+    } catch (error) {
+      if (!this.#isDrained)
+        server.log.error('cannot look for messages that were not told of', error)
+    }
+  }
+
   sweep(nowMs: number): void {
     for (const conversation of [...this.#active.values()]) conversation.sweep(nowMs)
   }
 
   /** Finishes what has arrived, as far as it can be stored. */
   async drain(): Promise<void> {
+    this.#isDrained = true
     await Promise.all([...this.#active.values()].map(conversation => conversation.drain()))
   }
 }

@@ -51,6 +51,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
       { onFound: () => rooms.findNodes(), onLost: id => rooms.loseNode(id) },
     )
   const context: ServerContext = {
+    hooks: options.hooks,
     storage,
     nodes,
     log,
