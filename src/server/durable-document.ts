@@ -171,6 +171,18 @@ export class DurableDocument<Sender> {
     return catchingUp
   }
 
+  /** Replaces the log by what the document is now, so that what was deleted is gone from it. Rejects if that cannot be done. */
+  async fold(): Promise<void> {
+    await this.whenIdle()
+    if (this.#ranges.hasGap && !(await this.catchUp())) {
+      throw new Error('cannot read what other servers wrote')
+    }
+    const replaced = this.#logLength - 1
+    const state = Y.encodeStateAsUpdate(this.doc)
+    await this.#context.storage.snapshot(this.#name, state, this.#ranges.upTo)
+    this.#logLength -= replaced
+  }
+
   /** Resolves when nothing is on its way to the log. What waits to be permitted does not count. */
   async whenIdle(): Promise<void> {
     while (this.#committing || this.#folding || this.#catchingUp) {

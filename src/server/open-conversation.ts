@@ -1,3 +1,4 @@
+import type * as Y from 'yjs'
 import { outboxName, pageName, pageOf } from '../schema/messages/ids.ts'
 import { OutboxDocument } from '../schema/messages/outbox-document.ts'
 import { PageDocument } from '../schema/messages/page-document.ts'
@@ -13,6 +14,20 @@ const MAX_PAGES = 2
 
 export interface RoomOpener {
   open(name: string): Room
+}
+
+/** The documents of a conversation, for the server itself to write in. */
+export interface Workbench {
+  readonly outbox: Y.Doc
+  openPage(number: number): Promise<OpenPage>
+  /** Resolves when what was written to the outboxes is durable. */
+  flush(): Promise<void>
+  /** To be closed. @throws if another one is open */
+  openConversation(): Promise<ShadowDocument>
+  /** Folds the log of what is open. */
+  foldConversation(): Promise<void>
+  foldOutboxes(): Promise<void>
+  foldPage(number: number): Promise<void>
 }
 
 interface OpenOptions {
@@ -87,6 +102,20 @@ export class OpenConversation {
       return (await this.#openPage(pageOf(index))).page
     })
     return true
+  }
+
+  /** For other work on the conversation's documents, while nothing is being sequenced. */
+  get workbench(): Workbench {
+    const { doc } = this.#outbox
+    return {
+      outbox: doc,
+      openPage: number => this.#openPage(number),
+      flush: () => this.#outbox.flush(),
+      openConversation: () => this.#rooms.open(this.#sid).openShadow(this.#clientId, this.#lease),
+      foldConversation: () => this.#rooms.open(this.#sid).fold(),
+      foldOutboxes: () => this.#rooms.open(outboxName(this.#sid)).fold(),
+      foldPage: number => this.#rooms.open(pageName(this.#sid, number)).fold(),
+    }
   }
 
   /** Whether the app's hooks are still to hear of something. */

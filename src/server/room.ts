@@ -148,6 +148,11 @@ export class Room {
     return this.#shadow
   }
 
+  /** See `DurableDocument.fold`. */
+  async fold(): Promise<void> {
+    await this.#document?.fold()
+  }
+
   sweep(nowMs: number): void {
     if (!this.#document) return
     this.#awareness.sweep(nowMs)

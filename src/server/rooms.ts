@@ -3,6 +3,7 @@ import { RoomPolicies } from './authorization/room-policy.ts'
 import { closeReason, Refusal } from './close-codes.ts'
 import { Connection } from './connection.ts'
 import { ServerHookCalls } from './hooks/server-hook-calls.ts'
+import type { Workbench } from './open-conversation.ts'
 import type { ServerContext } from './options.ts'
 import { Room } from './room.ts'
 import { roomNameOf } from './room-name.ts'
@@ -49,6 +50,16 @@ export class Rooms {
       socket.on('error', () => {})
       socket.close(error.code, closeReason(error.message))
     }
+  }
+
+  /** Does some work on the documents of a conversation; see `SequencedConversation.perform`. */
+  perform(sid: string, work: (bench: Workbench) => Promise<void>): Promise<void> {
+    return this.#sequencing.perform(sid, work)
+  }
+
+  /** The client id that the server writes under. */
+  clientId(): Promise<number> {
+    return this.#sequencing.clientId()
   }
 
   sweep(): void {

@@ -3,7 +3,7 @@ import { outboxName, parseOutboxName } from '../schema/messages/ids.ts'
 import { EMPTY_LOG } from '../schema/messages/log-state.ts'
 import { OutboxDocument } from '../schema/messages/outbox-document.ts'
 import type { ServerHookCalls } from './hooks/server-hook-calls.ts'
-import type { RoomOpener } from './open-conversation.ts'
+import type { RoomOpener, Workbench } from './open-conversation.ts'
 import type { ServerContext } from './options.ts'
 import type { Seed } from './room.ts'
 import { SequencedConversation, type SequencingContext } from './sequenced-conversation.ts'
@@ -75,10 +75,26 @@ export class Sequencing {
   onNews(room: string): void {
     const sid = parseOutboxName(room)
     if (sid === undefined) return
-    const known = this.#active.get(sid)
-    const conversation = known ?? new SequencedConversation(sid, this.#context)
-    if (!known) this.#active.set(sid, conversation)
-    conversation.wake()
+    this.#conversation(sid).wake()
+  }
+
+  /** The client id that the server writes under. */
+  clientId(): Promise<number> {
+    return this.#context.clientId()
+  }
+
+  /** See `SequencedConversation.perform`. */
+  perform(sid: string, work: (bench: Workbench) => Promise<void>): Promise<void> {
+    return this.#conversation(sid).perform(work)
+  }
+
+  #conversation(sid: string): SequencedConversation {
+    let conversation = this.#active.get(sid)
+    if (!conversation) {
+      conversation = new SequencedConversation(sid, this.#context)
+      this.#active.set(sid, conversation)
+    }
+    return conversation
   }
 
   /** Opens the conversations of which messages were not told of, as the server that sequenced them is gone. */

@@ -14,6 +14,7 @@ import { checkLoopback, isLocalRequest } from './loopback.ts'
 import { mediaDirectory } from './media/media-directory.ts'
 import { MediaEndpoint } from './media/media-endpoint.ts'
 import { memoryMedia } from './media/media-storage.ts'
+import { type ErasedUser, type EraseUserOptions, eraseUserIn } from './operations/erase-user.ts'
 import { defaultLimits, defaultTimings, type ServerContext, type ServerOptions } from './options.ts'
 import { Rooms } from './rooms.ts'
 
@@ -25,6 +26,8 @@ export interface ConversationsServer {
   health(): ServerHealth
   /** Stops accepting, makes durable and sends what was received, closes all connections with 1001, then the storage. */
   close(): Promise<void>
+  /** See the function of this name; devices that are connected lose it at once. */
+  eraseUser(identity: string, options?: EraseUserOptions): Promise<ErasedUser>
 }
 
 /**
@@ -123,6 +126,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
     url,
     port: address.port,
     health,
+    eraseUser: (identity, options) => eraseUserIn(rooms, storage, identity, options),
     close: () => {
       closed ??= shutDown()
       return closed

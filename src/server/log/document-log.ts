@@ -20,6 +20,8 @@ export interface DocumentLog {
   claim(name: string, key: string, owner: string): Promise<string>
   /** Forgets a document and its claims. */
   erase(name: string): Promise<void>
+  /** Makes sure that nothing that was replaced or erased is left on the disk; absent where the engine cannot, or need not. */
+  compact?(): Promise<void>
   /** The names of the documents that there are, beginning with `prefix`, in no particular order. */
   names(prefix: string): AsyncIterable<string>
   /** Set where several servers share the log. */

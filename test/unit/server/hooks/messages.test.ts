@@ -195,7 +195,7 @@ describe('a hook that fails', () => {
     const { author } = await connected('alice', url)
     author.burst(3)
     await until(() => expect(told).toEqual([0, 1, 2]))
-    expect(author.outbox.state.count).toBe(3)
+    await until(() => expect(author.outbox.state.count).toBe(3))
     const logged = error.mock.calls.map(([text, { message }]) => [text, message])
     expect(logged).toEqual([
       [`${SID}: a hook failed`, 'thrown'],
