@@ -15,6 +15,7 @@ export { memoryLog } from './log/memory-log.ts'
 export { mediaDirectory } from './media/media-directory.ts'
 export type { MediaStorage } from './media/media-storage.ts'
 export { type ErasedUser, type EraseUserOptions, eraseUser } from './operations/erase-user.ts'
+export type { InboundMessage } from './operations/inbound.ts'
 export {
   eraseConversation,
   exportConversation,

@@ -148,6 +148,22 @@ export class Room {
     return this.#shadow
   }
 
+  /**
+   * Takes an update of the server's own, made of what is in the document; resolves when it is durable.
+   *
+   * @throws if it cannot be stored
+   */
+  async write(update: Uint8Array): Promise<void> {
+    await this.#whenLoaded
+    const document = this.#document
+    if (!document || this.#isOver) throw new Error(`${this.#name}: cannot load the document`)
+    await new Promise<void>((resolve, reject) => {
+      const onRefused = (_update: Uint8Array, _code: number, reason: string) =>
+        reject(new Error(reason))
+      document.write(update, { onStored: () => resolve(), onRefused })
+    })
+  }
+
   /** See `DurableDocument.fold`. */
   async fold(): Promise<void> {
     await this.#document?.fold()

@@ -15,6 +15,7 @@ import { mediaDirectory } from './media/media-directory.ts'
 import { MediaEndpoint } from './media/media-endpoint.ts'
 import { memoryMedia } from './media/media-storage.ts'
 import { type ErasedUser, type EraseUserOptions, eraseUserIn } from './operations/erase-user.ts'
+import { Inbound, type InboundMessage } from './operations/inbound.ts'
 import { defaultLimits, defaultTimings, type ServerContext, type ServerOptions } from './options.ts'
 import { Rooms } from './rooms.ts'
 
@@ -26,6 +27,12 @@ export interface ConversationsServer {
   health(): ServerHealth
   /** Stops accepting, makes durable and sends what was received, closes all connections with 1001, then the storage. */
   close(): Promise<void>
+  /**
+   * Writes a message that came in over a bridge, as a participant who is not on chat; resolves with its index.
+   *
+   * @throws ConversationsError `invalid-argument`; `not-found` if the author is no participant; `closed`
+   */
+  addMessage(sid: string, message: InboundMessage): Promise<number>
   /** See the function of this name; devices that are connected lose it at once. */
   eraseUser(identity: string, options?: EraseUserOptions): Promise<ErasedUser>
 }
@@ -70,6 +77,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
     context.limits.maxMediaSize,
   )
   const rooms = new Rooms(context)
+  const inbound = new Inbound(rooms, context)
   await nodes?.start()
   const health = (): ServerHealth => ({
     status: 'ok',
@@ -126,6 +134,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
     url,
     port: address.port,
     health,
+    addMessage: (sid, message) => inbound.add(sid, message),
     eraseUser: (identity, options) => eraseUserIn(rooms, storage, identity, options),
     close: () => {
       closed ??= shutDown()

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { messageSid, participantSid } from '../../../../src/base/ids.ts'
 import { messageKey } from '../../../../src/schema/messages/ids.ts'
+import { untoldConversations } from '../../../../src/server/hooks/told-log.ts'
 import {
   type MessageDelivery,
   type MessageInfo,
@@ -122,6 +123,7 @@ describe('the hooks for messages', () => {
     await until(() => expect(bodiesOf(calls)).toEqual(['b', 'c']))
     await until(() => expect(second.health().rooms).toBe(0))
     await second.close()
+    for await (const sid of untoldConversations(storage)) expect(sid).toBe('told of')
 
     const third = recordingHooks(['onMessage'])
     const { url } = await startServer({ storage, hooks: third.hooks })

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import * as Y from 'yjs'
 import { conversationSid, userSid } from '../../../../src/base/ids.ts'
-import { eraseUser, levelLog, memoryLog } from '../../../../src/server/index.ts'
+import { outboxName } from '../../../../src/schema/messages/ids.ts'
+import { OutboxDocument } from '../../../../src/schema/messages/outbox-document.ts'
+import { type DocumentLog, eraseUser, levelLog, memoryLog } from '../../../../src/server/index.ts'
 import { storedLog } from '../support/chat.ts'
 import { startServer, until } from '../support/clients.ts'
 import { SharedEngine } from '../support/shared-log.ts'
@@ -32,6 +35,12 @@ async function talked(url: string) {
 }
 
 const SID = conversationSid('team')
+
+async function storedOutbox(storage: DocumentLog): Promise<OutboxDocument> {
+  const doc = new Y.Doc()
+  for (const update of (await storage.read(outboxName(SID))).updates) Y.applyUpdate(doc, update)
+  return new OutboxDocument(doc)
+}
 
 describe('an erased user', () => {
   it('is gone from the open documents of others, and from the disk', async () => {
@@ -85,6 +94,11 @@ describe('an erased user', () => {
     await first.close()
 
     await eraseUser(storage, 'alice')
+    const outbox = await storedOutbox(storage)
+    expect(outbox.removed().map(({ index }) => index)).toEqual([0, 2])
+    // Everybody who has sent something is somebody, or nobody could count what is not theirs.
+    const senders = [...outbox.state.sent.keys()].map(writer => outbox.authors().get(writer))
+    expect(senders.sort()).toEqual(['bob', expect.stringMatching(/^deleted-/)])
     const { url } = await startServer({ storage, timings })
     const later = await opened(chatClient(url, 'carl'), 'team')
     await until(async () => expect(await later.getUnreadMessagesCount()).toBe(1))
