@@ -1,5 +1,11 @@
 import * as Y from 'yjs'
-import { Admission, type Judge, type Refused, type Submission } from './authorization/admission.ts'
+import {
+  Admission,
+  type Claims,
+  type Judge,
+  type Refused,
+  type Submission,
+} from './authorization/admission.ts'
 import { writerOfClaim } from './authorization/claims.ts'
 import type { Lease } from './log/document-log.ts'
 import type { ServerContext } from './options.ts'
@@ -120,8 +126,8 @@ export class DurableDocument<Sender> {
   }
 
   /** Takes an update of the server's own, which is sound and new; the listener will hear of it. */
-  write(update: Uint8Array, sender: Sender, lease?: Lease): void {
-    const submission = { update, sender }
+  write(update: Uint8Array, sender: Sender, lease?: Lease, claims?: Claims): void {
+    const submission: Submission<Sender> = claims ? { update, sender, claims } : { update, sender }
     if (lease) this.#leases.set(submission, lease)
     this.#admission.push(submission)
     this.#start()

@@ -1,5 +1,6 @@
 import * as Y from 'yjs'
 import type { Submission } from './authorization/admission.ts'
+import { writerClaim } from './authorization/claims.ts'
 import type { RoomPolicy } from './authorization/room-policy.ts'
 import type { AwarenessState } from './awareness-codec.ts'
 import { AwarenessRelay } from './awareness-relay.ts'
@@ -149,18 +150,23 @@ export class Room {
   }
 
   /**
-   * Takes an update of the server's own, made of what is in the document; resolves when it is durable.
+   * Takes an update of the server's own, made of what is in the document, under a client id that is nobody else's from now on;
+   * resolves when it is durable.
    *
    * @throws if it cannot be stored
    */
-  async write(update: Uint8Array): Promise<void> {
+  async write(update: Uint8Array, writer: number): Promise<void> {
     await this.#whenLoaded
     const document = this.#document
     if (!document || this.#isOver) throw new Error(`${this.#name}: cannot load the document`)
     await new Promise<void>((resolve, reject) => {
       const onRefused = (_update: Uint8Array, _code: number, reason: string) =>
         reject(new Error(reason))
-      document.write(update, { onStored: () => resolve(), onRefused })
+      const onForbidden = () => reject(new Error('the client id is taken'))
+      // No identity is empty.
+      const claims = { owner: '', keys: [writerClaim(writer)] }
+      const sender = { onStored: () => resolve(), onRefused, onForbidden }
+      document.write(update, sender, undefined, claims)
     })
   }
 

@@ -111,7 +111,7 @@ export class Inbound {
     const update = Y.encodeStateAsUpdate(copy, before)
     copy.destroy()
     try {
-      await this.#rooms.open(outboxName(sid)).write(update)
+      await this.#rooms.open(outboxName(sid)).write(update, writer)
     } catch (error) {
       // It may lie in the log all the same: nothing else may be written in its place.
       this.#writers.delete(slot)

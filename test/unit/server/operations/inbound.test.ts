@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { outboxName } from '../../../../src/schema/messages/ids.ts'
+import { writerClaim } from '../../../../src/server/authorization/claims.ts'
 import type { ConversationsServer, ServerHooks } from '../../../../src/server/index.ts'
 import { Organiser, recordingHooks } from '../hooks/support.ts'
 import { Author, SID, storedLog } from '../support/chat.ts'
@@ -51,8 +53,11 @@ describe('a message that came in over a bridge', () => {
     expect(log.map(({ content }) => content?.body)).toEqual(
       numbers.map(index => String(indices.indexOf(index))),
     )
-    // One writer for each server.
-    expect(new Set(log.map(({ writer }) => writer)).size).toBe(2)
+    // One writer for each server, and nobody else may be that.
+    const writers = new Set(log.map(({ writer }) => writer))
+    expect(writers.size).toBe(2)
+    const { claims } = await engine.open().read(outboxName(SID))
+    expect([...claims.keys()].sort()).toEqual([...writers].map(writerClaim).sort())
     await until(() => expect(servers.map(server => server.health().rooms)).toEqual([0, 0]))
   })
 
