@@ -1,5 +1,11 @@
 import * as Y from 'yjs'
-import { Admission, type Judge, type Refused, type Submission } from './authorization/admission.ts'
+import {
+  Admission,
+  type Claims,
+  type Judge,
+  type Refused,
+  type Submission,
+} from './authorization/admission.ts'
 import { writerOfClaim } from './authorization/claims.ts'
 import { type Lease, LeaseLostError, type StoredDocument } from './log/document-log.ts'
 import type { ServerContext } from './options.ts'
@@ -133,8 +139,8 @@ export class DurableDocument<Sender> {
   }
 
   /** Takes an update of the server's own, which is sound and new; the listener will hear of it. */
-  write(update: Uint8Array, sender: Sender, lease?: Lease): void {
-    const submission = { update, sender }
+  write(update: Uint8Array, sender: Sender, lease?: Lease, claims?: Claims): void {
+    const submission: Submission<Sender> = claims ? { update, sender, claims } : { update, sender }
     if (lease) this.#leases.set(submission, lease)
     this.#admission.push(submission)
     this.#start()
@@ -183,6 +189,18 @@ export class DurableDocument<Sender> {
       })
     this.#catchingUp = catchingUp
     return catchingUp
+  }
+
+  /** Replaces the log by what the document is now, so that what was deleted is gone from it. Rejects if that cannot be done. */
+  async fold(): Promise<void> {
+    await this.whenIdle()
+    if (this.#ranges.hasGap && !(await this.catchUp())) {
+      throw new Error('cannot read what other servers wrote')
+    }
+    const replaced = this.#logLength - 1
+    const state = Y.encodeStateAsUpdate(this.doc)
+    await this.#context.storage.snapshot(this.#name, state, this.#ranges.upTo)
+    this.#logLength -= replaced
   }
 
   /** Resolves when nothing is on its way to the log. What waits to be permitted does not count. */

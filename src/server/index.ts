@@ -3,6 +3,15 @@ export type { Permission, RolePermissions } from '../schema/permissions.ts'
 export { DEFAULT_PERMISSIONS, PERMISSIONS } from '../schema/permissions.ts'
 export type { Authenticate, AuthenticatedIdentity } from './authentication/authenticate.ts'
 export { type JwtKeys, type JwtOptions, jwt } from './authentication/jwt.ts'
+export type {
+  ConversationSummary,
+  MediaInfo,
+  MessageDelivery,
+  MessageInfo,
+  ParticipantInfo,
+  Recipient,
+  ServerHooks,
+} from './hooks/server-hooks.ts'
 export type { ServerHealth } from './http.ts'
 export {
   type Cluster,
@@ -17,5 +26,14 @@ export { memoryLog } from './log/memory-log.ts'
 export { jsonLogger } from './logging/json-logger.ts'
 export { mediaDirectory } from './media/media-directory.ts'
 export type { MediaStorage } from './media/media-storage.ts'
+export { type ErasedUser, type EraseUserOptions, eraseUser } from './operations/erase-user.ts'
+export type { InboundMessage } from './operations/inbound.ts'
+export {
+  eraseConversation,
+  exportConversation,
+  type ImportOptions,
+  importConversation,
+} from './operations/transfer.ts'
 export type { Logger, ServerLimits, ServerOptions, ServerTimings } from './options.ts'
 export { type ConversationsServer, createServer } from './server.ts'
+export { renewServerClientId } from './server-client-id.ts'

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Authenticate } from './authentication/authenticate.ts'
 import type { Authorization, AuthorizationOptions } from './authorization/options.ts'
 import type { ClusterNodes } from './cluster/nodes.ts'
+import type { ServerHooks } from './hooks/server-hooks.ts'
 import type { DocumentLog } from './log/document-log.ts'
 import type { MediaStorage } from './media/media-storage.ts'
 import type { ServerMetrics } from './metrics/server-metrics.ts'
@@ -42,6 +43,8 @@ export interface ServerOptions extends AuthorizationOptions {
   serve?: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
   /** The console if not given. */
   log?: Logger
+  /** Called for what happens in conversations. */
+  hooks?: ServerHooks
   limits?: Partial<ServerLimits>
   timings?: Partial<ServerTimings>
   /** For tests. */
@@ -184,6 +187,7 @@ export const defaultTimings: ServerTimings = {
 export interface ServerContext {
   /** What identities may do; undefined = there are none, and everybody may have and write everything. */
   readonly authorization?: Authorization | undefined
+  readonly hooks?: ServerHooks | undefined
   /** Where servers share the storage: this one among them. */
   readonly nodes?: ClusterNodes | undefined
   readonly storage: DocumentLog

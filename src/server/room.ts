@@ -1,5 +1,6 @@
 import * as Y from 'yjs'
 import type { Submission } from './authorization/admission.ts'
+import { writerClaim } from './authorization/claims.ts'
 import type { RoomPolicy } from './authorization/room-policy.ts'
 import type { AwarenessState } from './awareness-codec.ts'
 import { AwarenessRelay } from './awareness-relay.ts'
@@ -7,6 +8,7 @@ import { DENIED, GOING_AWAY, INTERNAL_ERROR, MALFORMED, Refusal, TOO_LARGE } fro
 import { RemoteAwareness } from './cluster/remote-awareness.ts'
 import type { Connection } from './connection.ts'
 import { type DocumentListener, DurableDocument } from './durable-document.ts'
+import type { RoomWatch } from './hooks/server-hook-calls.ts'
 import { type Lease, LeaseLostError } from './log/document-log.ts'
 import type { ServerContext } from './options.ts'
 import { encodeSyncStep1, encodeSyncStep2, encodeUpdate, type Message } from './protocol.ts'
@@ -40,6 +42,8 @@ export interface RoomListener {
   reservedWriter(): Promise<number> | undefined
   /** What is to be added to a document before anybody reads it, if anything. */
   seed(read: () => Promise<Uint8Array>): Promise<Seed | undefined>
+  /** Hears what is committed in a document; undefined = nobody wants to. */
+  watch(doc: Y.Doc): RoomWatch | undefined
   /** It has been loaded, or somebody else than the server itself has changed it. */
   onNews(): void
   /** It holds nothing any more and may be forgotten, or it has failed and must be. */
@@ -60,6 +64,7 @@ export class Room {
   #document: DurableDocument<UpdateSender> | undefined
   #shadow: ShadowDocument | undefined
   #policy: RoomPolicy | undefined
+  #watch: RoomWatch | undefined
   readonly #holders = new Set<() => void>()
   /** A shadow is open, or will be as soon as the document is there. */
   #isShadowed = false
@@ -85,6 +90,12 @@ export class Room {
 
   get connectionCount(): number {
     return this.#connections.size
+  }
+
+  /** Whether somebody is connected; undefined = it is not known who is. */
+  isConnected(identity: string): boolean | undefined {
+    if (!this.#context.authorization) return undefined
+    return [...this.#connections].some(({ visitor }) => visitor.identity === identity)
   }
 
   join(connection: Connection): void {
@@ -140,6 +151,32 @@ export class Room {
     return this.#shadow
   }
 
+  /**
+   * Takes an update of the server's own, made of what is in the document, under a client id that is nobody else's from now on;
+   * resolves when it is durable.
+   *
+   * @throws if it cannot be stored
+   */
+  async write(update: Uint8Array, writer: number): Promise<void> {
+    await this.#whenLoaded
+    const document = this.#document
+    if (!document || this.#isOver) throw new Error(`${this.#name}: cannot load the document`)
+    await new Promise<void>((resolve, reject) => {
+      const onRefused = (_update: Uint8Array, _code: number, reason: string) =>
+        reject(new Error(reason))
+      const onForbidden = () => reject(new Error('the client id is taken'))
+      // No identity is empty.
+      const claims = { owner: '', keys: [writerClaim(writer)] }
+      const sender = { onStored: () => resolve(), onRefused, onForbidden }
+      document.write(update, sender, undefined, claims)
+    })
+  }
+
+  /** See `DurableDocument.fold`. */
+  async fold(): Promise<void> {
+    await this.#document?.fold()
+  }
+
   sweep(nowMs: number): void {
     if (!this.#document) return
     this.#awareness.sweep(nowMs)
@@ -170,6 +207,7 @@ export class Room {
       if (reserved !== undefined) document.owners.set(reserved, '')
       await this.#seed(document)
       this.#document = document
+      this.#watch = this.#listener.watch(document.doc)
       // What was told before it was there.
       if (this.#remote) void document.catchUp()
       this.#listener.onNews()
@@ -335,6 +373,7 @@ export class Room {
     onCommitted: (submissions, merged) => {
       const isForeign = submissions.length === 0
       const isNews = isForeign || submissions.some(({ sender }) => sender !== this.#shadow)
+      this.#watch?.onCommitted(!isForeign)
       if (merged && isNews) this.#shadow?.receive(merged)
       if (merged) this.#broadcast(submissions, merged)
       for (const { update, sender } of submissions) sender.onStored(update)
@@ -409,6 +448,7 @@ export class Room {
     this.#remote?.close()
     this.#unsubscribe()
     this.#policy?.release()
+    this.#watch?.stop()
     this.#awareness.destroy()
     this.#document?.destroy()
     this.#shadow?.end(new Error(`${this.#name}: the document was unloaded`))

@@ -2,6 +2,8 @@ import { outboxName } from '../schema/messages/ids.ts'
 import { RoomPolicies } from './authorization/room-policy.ts'
 import { closeReason, GOING_AWAY, Refusal } from './close-codes.ts'
 import { Connection } from './connection.ts'
+import { ServerHookCalls } from './hooks/server-hook-calls.ts'
+import type { Workbench } from './open-conversation.ts'
 import type { ServerContext } from './options.ts'
 import { Room } from './room.ts'
 import { roomNameOf } from './room-name.ts'
@@ -17,15 +19,20 @@ export class Rooms {
   readonly #policies: RoomPolicies | undefined
   #isDraining = false
 
+  /** Undefined = there are none. */
+  readonly #hooks: ServerHookCalls | undefined
+
   constructor(context: ServerContext) {
     this.#context = context
-    const { authorization, clock, limits } = context
+    const { authorization, clock, hooks, limits } = context
+    this.#hooks = hooks && new ServerHookCalls(hooks, context)
     const { maxClockSkewMs } = limits
     this.#policies =
       authorization &&
       new RoomPolicies({ ...authorization, clock, maxClockSkewMs, open: name => this.open(name) })
     const audience = (sid: string) => this.#rooms.get(outboxName(sid))?.connectionCount ?? 0
-    this.#sequencing = new Sequencing(context, this, audience)
+    this.#sequencing = new Sequencing(context, this, audience, this.#hooks)
+    void this.#sequencing.resume()
   }
 
   get count(): number {
@@ -52,6 +59,16 @@ export class Rooms {
     }
   }
 
+  /** Does some work on the documents of a conversation; see `SequencedConversation.perform`. */
+  perform(sid: string, work: (bench: Workbench) => Promise<void>): Promise<void> {
+    return this.#sequencing.perform(sid, work)
+  }
+
+  /** The client id that the server writes under. */
+  clientId(): Promise<number> {
+    return this.#sequencing.clientId()
+  }
+
   sweep(): void {
     const nowMs = this.#context.clock.now()
     for (const room of [...this.#rooms.values()]) room.sweep(nowMs)
@@ -66,13 +83,16 @@ export class Rooms {
   /** Another server that shares the storage is gone. */
   loseNode(id: string): void {
     for (const room of this.#rooms.values()) room.loseNode(id)
+    void this.#sequencing.resume()
   }
 
   async drain(): Promise<void> {
     this.#isDraining = true
     await Promise.all([...this.#rooms.values()].map(room => room.stopReading()))
     await this.#sequencing.drain()
+    await this.#hooks?.drain()
     await Promise.all([...this.#rooms.values()].map(room => room.drain()))
+    await this.#hooks?.whenKept()
   }
 
   open(name: string): Room {
@@ -81,6 +101,7 @@ export class Rooms {
       const opened = new Room(name, this.#context, {
         policy: () => this.#policies?.open(name),
         reservedWriter: () => (this.#policies ? this.#sequencing.clientId() : undefined),
+        watch: doc => this.#hooks?.watch(name, doc),
         seed: read => this.#sequencing.seed(name, read),
         onNews: () => this.#sequencing.onNews(name),
         onUnused: () => {

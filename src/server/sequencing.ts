@@ -2,7 +2,8 @@ import * as Y from 'yjs'
 import { outboxName, parseOutboxName } from '../schema/messages/ids.ts'
 import { EMPTY_LOG } from '../schema/messages/log-state.ts'
 import { OutboxDocument } from '../schema/messages/outbox-document.ts'
-import type { RoomOpener } from './open-conversation.ts'
+import type { ServerHookCalls } from './hooks/server-hook-calls.ts'
+import type { RoomOpener, Workbench } from './open-conversation.ts'
 import type { ServerContext } from './options.ts'
 import type { Seed } from './room.ts'
 import { SequencedConversation, type SequencingContext } from './sequenced-conversation.ts'
@@ -13,13 +14,20 @@ export class Sequencing {
   readonly #context: SequencingContext
   readonly #active = new Map<string, SequencedConversation>()
   #clientId: Promise<number> | undefined
+  #isDrained = false
 
   /** @param audience how many clients have the outboxes of a conversation open */
-  constructor(server: ServerContext, rooms: RoomOpener, audience: (sid: string) => number) {
+  constructor(
+    server: ServerContext,
+    rooms: RoomOpener,
+    audience: (sid: string) => number,
+    hooks?: ServerHookCalls,
+  ) {
     this.#context = {
       server,
       rooms,
       audience,
+      hooks,
       clientId: () => {
         this.#clientId ??= serverClientId(server.storage).catch(error => {
           this.#clientId = undefined
@@ -63,19 +71,42 @@ export class Sequencing {
     return undefined
   }
 
-  /** Under which the server writes. */
-  clientId(): Promise<number> {
-    return this.#context.clientId()
-  }
-
   /** Something has happened in a room of any kind. */
   onNews(room: string): void {
     const sid = parseOutboxName(room)
     if (sid === undefined) return
-    const known = this.#active.get(sid)
-    const conversation = known ?? new SequencedConversation(sid, this.#context)
-    if (!known) this.#active.set(sid, conversation)
-    conversation.wake()
+    this.#conversation(sid).wake()
+  }
+
+  /** The client id that the server writes under. */
+  clientId(): Promise<number> {
+    return this.#context.clientId()
+  }
+
+  /** See `SequencedConversation.perform`. */
+  perform(sid: string, work: (bench: Workbench) => Promise<void>): Promise<void> {
+    return this.#conversation(sid).perform(work)
+  }
+
+  #conversation(sid: string): SequencedConversation {
+    let conversation = this.#active.get(sid)
+    if (!conversation) {
+      conversation = new SequencedConversation(sid, this.#context)
+      this.#active.set(sid, conversation)
+    }
+    return conversation
+  }
+
+  /** Opens the conversations of which messages were not told of, as the server that sequenced them is gone. */
+  async resume(): Promise<void> {
+    const { hooks, server } = this.#context
+    if (!hooks) return
+    try {
+      for await (const sid of hooks.untold()) if (!this.#isDrained) this.onNews(outboxName(sid))
+    } catch (error) {
+      if (!this.#isDrained)
+        server.log.error('cannot look for messages that were not told of', error)
+    }
   }
 
   sweep(nowMs: number): void {
@@ -84,6 +115,7 @@ export class Sequencing {
 
   /** Finishes what has arrived, as far as it can be stored. */
   async drain(): Promise<void> {
+    this.#isDrained = true
     await Promise.all([...this.#active.values()].map(conversation => conversation.drain()))
   }
 }

@@ -23,6 +23,8 @@ import { memoryMedia } from './media/media-storage.ts'
 import { processMetrics } from './metrics/process-metrics.ts'
 import { ServerMetrics } from './metrics/server-metrics.ts'
 import { StorageHealth } from './metrics/storage-health.ts'
+import { type ErasedUser, type EraseUserOptions, eraseUserIn } from './operations/erase-user.ts'
+import { Inbound, type InboundMessage } from './operations/inbound.ts'
 import {
   defaultLimits,
   defaultTimings,
@@ -43,6 +45,14 @@ export interface ConversationsServer {
   metrics(): string
   /** Stops accepting, makes durable and sends what was received, closes all connections with 1001, then the storage. */
   close(): Promise<void>
+  /**
+   * Writes a message that came in over a bridge, as a participant who is not on chat; resolves with its index.
+   *
+   * @throws ConversationsError `invalid-argument`; `not-found` if the author is no participant; `closed`
+   */
+  addMessage(sid: string, message: InboundMessage): Promise<number>
+  /** See the function of this name; devices that are connected lose it at once. */
+  eraseUser(identity: string, options?: EraseUserOptions): Promise<ErasedUser>
 }
 
 /**
@@ -69,6 +79,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
       { onFound: () => rooms.findNodes(), onLost: id => rooms.loseNode(id) },
     )
   const context: ServerContext = {
+    hooks: options.hooks,
     storage,
     nodes,
     log,
@@ -89,6 +100,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
     { access, authentication, metrics, maxBytes: context.limits.maxMediaSize },
   )
   const rooms = new Rooms(context)
+  const inbound = new Inbound(rooms, context)
   await nodes?.start()
   const reception = new Reception(context, {
     access,
@@ -162,6 +174,8 @@ export async function createServer(options: ServerOptions = {}): Promise<Convers
     port: address.port,
     health,
     metrics: () => metrics.render(),
+    addMessage: (sid, message) => inbound.add(sid, message),
+    eraseUser: (identity, options) => eraseUserIn(rooms, storage, identity, options),
     close: () => {
       closed ??= shutDown()
       return closed

@@ -31,6 +31,8 @@ export interface DocumentLog {
   claim(name: string, key: string, owner: string): Promise<string>
   /** Forgets a document and its claims; where the log is shared, its numbers begin anew. Other servers get `onGap`. */
   erase(name: string): Promise<void>
+  /** Makes sure that nothing that was replaced or erased is left on the disk; absent where the engine cannot, or need not. */
+  compact?(): Promise<void>
   /**
    * The names of the documents that there are, those that have only claims too, beginning with `prefix`, each once and in no
    * particular order. One that comes or goes meanwhile may be among them or not.

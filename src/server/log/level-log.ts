@@ -1,5 +1,7 @@
+import { readdir } from 'node:fs/promises'
 import { type BatchOperation, ClassicLevel } from 'classic-level'
 import { ConversationsError } from '../../base/errors.ts'
+import { SERVER_ROOM } from '../server-client-id.ts'
 import { Batches } from './batches.ts'
 import type { DocumentLog, StoredDocument } from './document-log.ts'
 import { wellFormed } from './well-formed.ts'
@@ -114,6 +116,57 @@ export class LevelLog implements DocumentLog {
     })
   }
 
+  async compact(): Promise<void> {
+    this.#checkOpen()
+    await this.#open()
+    // What was only ever in memory goes to the disk as it is; a second time, with something at both ends of it, it is
+    // merged with that.
+    const ends: Operation[] = COMPACTED.map(key => ({ type: 'put', key, value: new Uint8Array() }))
+    for (const operations of [ends, ends.map(({ key }): Operation => ({ type: 'del', key }))]) {
+      await this.#writes.add(operations)
+      await this.#db.compactRange(...COMPACTED)
+    }
+  }
+
+  /**
+   * Copies everything, as of one moment, into another directory, which must not exist or be empty; servers may go on meanwhile. But for
+   * the client id of the server: one that starts on the copy takes another.
+   *
+   * @throws ConversationsError `invalid-argument` if there is something; `storage`
+   */
+  async backup(directory: string): Promise<void> {
+    this.#checkOpen()
+    await this.#open()
+    if ((await readdir(directory).catch(() => [])).length > 0) {
+      throw new ConversationsError(
+        'invalid-argument',
+        `The directory ${directory} is not empty; pass one that is, or that does not exist`,
+      )
+    }
+    const copy: Level = new ClassicLevel(directory, { keyEncoding: 'utf8', valueEncoding: 'view' })
+    try {
+      await copy.open()
+      const server = prefixOf(SERVER_ROOM)
+      let batch: Operation[] = []
+      let size = 0
+      // One iterator sees one moment.
+      for await (const [key, value] of this.#db.iterator()) {
+        if (key.startsWith(server)) continue
+        batch.push({ type: 'put', key, value })
+        size += value.length
+        if (size < BACKUP_BATCH) continue
+        await copy.batch(batch)
+        batch = []
+        size = 0
+      }
+      await copy.batch(batch, { sync: true })
+    } catch (error) {
+      throw openError(directory, error)
+    } finally {
+      await copy.close()
+    }
+  }
+
   async *names(prefix: string): AsyncIterable<string> {
     this.#checkOpen()
     await this.#open()
@@ -203,6 +256,12 @@ const SEQ_DIGITS = 14
 const digitsOf = (seq: number) => seq.toString(16).padStart(SEQ_DIGITS, '0')
 const prefixOf = (name: string) => `d/${encodeURIComponent(wellFormed(name))}/`
 const rangeOf = (prefix: string) => ({ gte: prefix, lt: `${prefix}~` })
+/** Around all documents. */
+const COMPACTED: [string, string] = ['d', 'd0']
+
+/** Bytes that a backup writes together. */
+const BACKUP_BATCH = 2 ** 20
+
 const claimKey = (prefix: string, key: string) => `${prefix}c${encodeURIComponent(key)}`
 const snapshotKey = (prefix: string, seq?: number) =>
   `${prefix}s${seq === undefined ? '' : digitsOf(seq)}`

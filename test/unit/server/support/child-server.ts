@@ -7,19 +7,22 @@ import { onTestFinished } from 'vitest'
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url))
 
-const main = `
+/** A program that serves the directory and the port that it is given. */
+export const serverProgram = (options = '') => `
   import { createServer } from './src/server/index.ts'
   const log = { info() {}, warn() {}, error: console.error }
-  const { url } = await createServer({ port: Number(process.argv[3]), storage: process.argv[2], log })
+  const { url } = await createServer({ port: Number(process.argv[3]), storage: process.argv[2], log, ${options} })
   process.send(url)
 `
 
+let bundles = 0
+
 /** Bundles a program that serves a directory, for a Node that does not run TypeScript; returns its path. */
-export async function bundleServer(): Promise<string> {
+export async function bundleServer(main = serverProgram()): Promise<string> {
   // Inside `node_modules`, so that it finds the packages.
   const directory = `${root}node_modules/.cache/y-conversations`
   await mkdir(directory, { recursive: true })
-  const outfile = `${directory}/server-${process.pid}.mjs`
+  const outfile = `${directory}/server-${process.pid}-${bundles++}.mjs`
   await build({
     stdin: { contents: main, resolveDir: root, loader: 'ts' },
     outfile,
