@@ -41,7 +41,8 @@ it('where everybody is known, hooks tell who is there, bridges write, and users 
   await until(async () => expect(await identitiesIn(his)).toContain('carl'))
   await hers.sendMessage('hello')
   await until(() => expect(of('onMessage')).toHaveLength(1))
-  const { recipients } = of('onMessage')[0]?.[2] as MessageDelivery
+  const [told = []] = of('onMessage')
+  const { recipients } = told[2] as MessageDelivery
   expect(recipients.map(({ identity, isOnline }) => [identity, isOnline]).sort()).toEqual([
     [null, false],
     ['bob', true],
