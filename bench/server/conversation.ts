@@ -13,7 +13,7 @@ export interface Piece {
 export interface Crowd {
   readonly room: string
   /** The first is of who created it and added everybody; the others do not rest on one another. */
-  readonly pieces: readonly Piece[]
+  readonly pieces: readonly [creation: Piece, ...others: Piece[]]
 }
 
 /** A conversation in which everybody has read something, each of them on a device of their own. */
@@ -21,7 +21,7 @@ export function gather(name: string, people: number): Crowd {
   const [creation, begun] = updateOf(0, [], document => {
     for (let person = 0; person < people; person++) document.join(person, timeOf(person))
   })
-  const pieces = [{ person: 0, update: creation }]
+  const pieces: [Piece, ...Piece[]] = [{ person: 0, update: creation }]
   for (let person = 1; person < people; person++) {
     const [update] = updateOf(person, [begun], document =>
       document.advance(person, 0, timeOf(people)),

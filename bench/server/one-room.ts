@@ -5,7 +5,7 @@ import { median } from '../measure.ts'
 import { ours } from '../ours.ts'
 import { clientIdOf, identityOf, timeOf } from '../people.ts'
 import { contenders } from './contenders.ts'
-import { type Crowd, docOf, gather } from './conversation.ts'
+import { type Crowd, docOf, gather, type Piece } from './conversation.ts'
 import { type Address, DocClient } from './doc-client.ts'
 import { Reaches, Receiver } from './receiver.ts'
 import type { ServerProcess } from './server-process.ts'
@@ -42,8 +42,9 @@ export async function measureRoom(
   effort: RoomEffort,
 ): Promise<RoomFigures> {
   const crowd = gather(`${clients} clients`, PEOPLE)
-  if (contenders[server.name].wire.hasDocuments) await store(server, crowd)
+  const creator = contenders[server.name].wire.hasDocuments && (await store(server, crowd))
   const room = await Room.enter(server, crowd, clients)
+  if (creator) await creator.close()
   const latencies = await room.writeSingly(effort.writes)
   // Not counted: code that runs for the first time.
   await room.writeTogether(effort.burst / 10)
@@ -77,25 +78,40 @@ function addressOf({ name, url }: ServerProcess, room: string, person: number): 
   return { wire: contenders[name].wire, url, room, token: identityOf(person) }
 }
 
-/** Everybody brings what they have written. */
-export async function store(server: ServerProcess, { room, pieces }: Crowd): Promise<void> {
-  const [first, ...others] = pieces
-  if (!first) return
-  const bring = async ({ person, update }: (typeof pieces)[number], doc: Y.Doc) => {
+/**
+ * Everybody brings what they have written; resolves when the server has all of it, to a client that is still there: without
+ * one, Hocuspocus would forget it again.
+ */
+export async function store(
+  server: ServerProcess,
+  { room, pieces: [creation, ...others] }: Crowd,
+): Promise<DocClient> {
+  const bring = async ({ person, update }: Piece, doc: Y.Doc) => {
     const client = new DocClient(addressOf(server, room, person), doc)
     await client.whenSynced
     Y.applyUpdate(doc, update)
     await client.ask()
     return client
   }
-  const creator = await bring(first, new Y.Doc())
+  const creator = await bring(creation, new Y.Doc())
+  // Before there is a conversation, nobody else may come.
+  await whenStored(server, room, 1)
   for (const piece of others) {
-    const client = await bring(piece, replica(first.update))
+    const client = await bring(piece, replica(creation.update))
     await client.close()
   }
-  const isThere = () => creator.doc.store.clients.size >= pieces.length
-  while (!isThere()) await new Promise(resolve => creator.doc.once('update', resolve))
-  await creator.close()
+  await whenStored(server, room, 1 + others.length)
+  return creator
+}
+
+/** Resolves when so many people's pieces are in the document for whoever asks. */
+async function whenStored(server: ServerProcess, room: string, pieces: number): Promise<void> {
+  for (let found = 0; found < pieces; ) {
+    const client = new DocClient(addressOf(server, room, 0), new Y.Doc())
+    await client.whenSynced
+    found = client.doc.store.clients.size
+    await client.close()
+  }
 }
 
 /** Clients of whom some write; the rest only receive. Each is of one of the people. */
