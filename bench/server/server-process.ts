@@ -1,9 +1,8 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { answerOf, endChild, startChild } from './children.ts'
 import { contenders, type ServerName } from './contenders.ts'
 import type { Usage, UsageRequest } from './serving.ts'
 
@@ -16,8 +15,7 @@ export class ServerProcess {
 
   static async start(name: ServerName): Promise<ServerProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'y-conversations-bench-'))
-    const script = fileURLToPath(new URL(contenders[name].script, import.meta.url))
-    const child = fork(script, [directory], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    const child = startChild(contenders[name].script, directory)
     const { port } = await answerOf<{ port: number }>(child)
     return new ServerProcess(name, `ws://127.0.0.1:${port}`, child, directory)
   }
@@ -29,27 +27,14 @@ export class ServerProcess {
     this.#directory = directory
   }
 
+  /** One at a time. */
   async usage(request: UsageRequest = { collect: false }): Promise<Usage> {
     this.#child.send(request)
     return answerOf<Usage>(this.#child)
   }
 
   async close(): Promise<void> {
-    const exited = once(this.#child, 'exit')
-    this.#child.disconnect()
-    await exited
+    await endChild(this.#child)
     await rm(this.#directory, { recursive: true })
   }
-}
-
-/** One at a time. */
-function answerOf<Answer>(child: ChildProcess): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const onExit = () => reject(new Error('the server has ended'))
-    child.once('exit', onExit)
-    child.once('message', answer => {
-      child.off('exit', onExit)
-      resolve(answer as Answer)
-    })
-  })
 }

@@ -37,10 +37,9 @@ export function serve(http: Server, roomsOf?: () => number): void {
       closed.sent += socket.bytesWritten
     })
   })
+  let spent = 0
   process.on('message', async ({ collect }: UsageRequest) => {
-    // Before the garbage is collected, which is ours.
-    const { user, system } = process.cpuUsage()
-    if (collect) await settle()
+    if (collect) spent += await collectAll()
     const { rss, heapUsed, external } = process.memoryUsage()
     let { received, sent } = closed
     for (const socket of sockets) {
@@ -48,7 +47,7 @@ export function serve(http: Server, roomsOf?: () => number): void {
       sent += socket.bytesWritten
     }
     const usage: Usage = {
-      cpu: user + system,
+      cpu: cpuSince() - spent,
       rss,
       heap: heapUsed + external,
       received,
@@ -61,10 +60,19 @@ export function serve(http: Server, roomsOf?: () => number): void {
   process.send?.({ port: (http.address() as AddressInfo).port })
 }
 
-async function settle(): Promise<void> {
+/** Returns what it took, which is not the server's. */
+async function collectAll(): Promise<number> {
+  const before = process.cpuUsage()
   for (let i = 0; i < 5; i++) {
     collectGarbage()
     // What is finalised is freed between tasks.
     await new Promise(resolve => setImmediate(resolve))
   }
+  return cpuSince(before)
+}
+
+/** CPU time in µs. */
+function cpuSince(before?: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before)
+  return user + system
 }
