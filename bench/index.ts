@@ -21,9 +21,10 @@ if (wants('events')) print(await measureEvents())
 if (wants('sessions')) print(await measureSessions())
 if (wants('sequencer')) print(await measureSequencer())
 if (wants('server')) {
-  const tables = await measureServer({ isQuick: words.includes('--quick') })
   const show = words.includes('--markdown') ? toMarkdown : toText
-  for (const table of tables) console.log(show(table))
+  for await (const table of measureServer({ isQuick: words.includes('--quick') })) {
+    console.log(show(table))
+  }
 }
 if (wants('messages')) {
   const sections = await measureMessages()

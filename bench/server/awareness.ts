@@ -12,7 +12,7 @@ import { counting, type Traffic } from './traffic.ts'
 export const TYPING = 10
 
 /** From the last one who comes until it counts as idle: the clients renew their states 15 to 18 s after they came. */
-const SETTLE_MS = 10_000
+const SETTLE_MS = 12_000
 
 export interface AwarenessFigures {
   readonly idle: Exchange
