@@ -13,7 +13,7 @@ const ways: Readonly<Record<Way, [server: ServerName, provider: ProviderName, ti
   stock: ['yWebsocket', 'yWebsocket', 'y-websocket and its server'],
 }
 
-/** So many people in one room of whom nobody does anything, then one types. */
+/** So many people in one room of whom one types for a while. */
 export async function tabulateAwareness(
   people: number,
   idleMs: number,
@@ -45,8 +45,8 @@ export async function tabulateAwareness(
   return toSideTable({
     title: `${people} people who are there, ours ${authorisation}`,
     method:
-      `Each is a client with a socket and an identity of their own, which it tells in its awareness; ${idleMs / 1000} s in which nobody does anything, then ${TYPING} times ` +
-      `one of them says that they type. Messages over the sockets, bytes of TCP. All three at the same time, with clients in one process.`,
+      `Each is a client with a socket and an identity of their own, which it tells in its awareness; ${TYPING} times ` +
+      `one of them says that they type, then nobody does anything for ${idleMs / 1000} s. Messages over the sockets, bytes of TCP. All three at the same time, with clients in one process.`,
     columns: Object.fromEntries(names.map(name => [name, ways[name][2]])) as Record<Way, string>,
     lines: [
       line('idle: messages to the server', rounded, ({ idle }) => idle.up),

@@ -11,8 +11,11 @@ import { counting, type Traffic } from './traffic.ts'
 
 export const TYPING = 10
 
-/** From the last one who comes until it counts as idle: the clients renew their states 15 to 18 s after they came. */
-const SETTLE_MS = 12_000
+/** After everybody has come, nothing is counted for so long. */
+const SETTLE_MS = 2_000
+
+/** From when everybody came until it counts as idle: clients renew their states after 15 to 18 s. */
+const IDLE_AFTER_MS = 12_000
 
 export interface AwarenessFigures {
   readonly idle: Exchange
@@ -31,7 +34,7 @@ interface Exchange {
   readonly cpu: number
 }
 
-/** So many people in one room, who only say that they are there; then one of them types. */
+/** So many people in one room, who only say that they are there; one of them types for a while. */
 export async function measureAwareness(
   server: ServerProcess,
   provider: ProviderName,
@@ -41,6 +44,7 @@ export async function measureAwareness(
   const crowd = gather('idle', people)
   const creator = await store(server, { ...crowd, pieces: [crowd.pieces[0]] })
   const traffic: Traffic = { up: 0, down: 0 }
+  const startMs = performance.now()
   const clients = await Promise.all(
     crowd.pieces.map(async ({ person }) => {
       const doc = new Y.Doc()
@@ -70,7 +74,6 @@ export async function measureAwareness(
       cpu: after.cpu - before.cpu,
     }
   }
-  const idle = await during(() => sleep(idleMs))
   const [typist] = clients
   const typing = await during(async () => {
     for (let n = 1; n <= TYPING; n++) {
@@ -79,6 +82,8 @@ export async function measureAwareness(
     }
     await sleep(500)
   })
+  await sleep(Math.max(0, startMs + IDLE_AFTER_MS - performance.now()))
+  const idle = await during(() => sleep(idleMs))
   for (const { awareness, close } of clients) {
     close()
     awareness.destroy()
