@@ -2,10 +2,20 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
+const loader = new URL('../../scripts/typescript.mjs', import.meta.url).href
+const execArgv = [
+  '--enable-source-maps',
+  '--import',
+  loader,
+  '--expose-gc',
+  // Where somebody looks at what takes the time.
+  ...process.execArgv.filter(word => word.startsWith('--cpu-prof')),
+]
+
 /** @param script beside this file; it ends with the channel to this process */
 export function startChild(script: string, ...args: readonly string[]): ChildProcess {
   const path = fileURLToPath(new URL(script, import.meta.url))
-  return fork(path, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  return fork(path, args, { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
 }
 
 /** What it says next. */
