@@ -9,8 +9,8 @@ import type { ServerProcess } from './server-process.ts'
 /** So many are open at the same time. */
 const TOGETHER = 100
 
-/** Opened and left before it is looked at what there is. */
-const WARM_UP = 500
+/** Opened and left, at most, before it is looked at what there is: until then the heap also grows by compiled code. */
+const WARM_UP = 2_000
 
 export interface LeftFigures {
   readonly before: Memory
@@ -27,7 +27,7 @@ export async function measureLeft(
   server: ServerProcess,
   conversations: number,
 ): Promise<LeftFigures> {
-  await visit(server, 'before', WARM_UP)
+  await visit(server, 'before', Math.min(WARM_UP, conversations))
   const before = await server.usage({ collect: true })
   await visit(server, 'after', conversations)
   const after = await server.usage({ collect: true })
