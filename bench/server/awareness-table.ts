@@ -13,6 +13,9 @@ const ways: Readonly<Record<Way, [server: ServerName, provider: ProviderName, ti
   stock: ['yWebsocket', 'yWebsocket', 'y-websocket and its server'],
 }
 
+/** The target is for so many: what the others cause grows with their square. */
+const TARGET_PEOPLE = 200
+
 /** So many people in one room of whom one types for a while. */
 export async function tabulateAwareness(
   people: number,
@@ -39,7 +42,7 @@ export async function tabulateAwareness(
       Way,
       number
     >
-    if (limit === undefined) return { what, text, values }
+    if (limit === undefined || people < TARGET_PEOPLE) return { what, text, values }
     return { what, text, values, targets: [atMost(values.ours / values.stock, limit, '≤ 1/50')] }
   }
   return toSideTable({

@@ -22,7 +22,7 @@ interface ServerEffort {
 
 const FULL: ServerEffort = {
   sizes: [50, 200, 500],
-  room: { writes: 60, burst: 1000, burstsForMs: 3000, maxBursts: 3 },
+  room: { writes: 60, burst: 1000, burstsForMs: 2000, maxBursts: 3 },
   rooms: 1000,
   people: 200,
   idleMs: 30_000,
