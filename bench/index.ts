@@ -6,6 +6,7 @@ import { measureMessages } from './peers/index.ts'
 import { toPeerTable, toSummary } from './peers/report.ts'
 import { type Section, toMarkdown, toTable, toText } from './report.ts'
 import { measureSequencer } from './sequencer.ts'
+import { measureServer } from './server/index.ts'
 import { measureSessions } from './sessions.ts'
 
 const words = process.argv.slice(2)
@@ -19,6 +20,12 @@ if (wants('load')) for (const section of await measureLoad()) print(section)
 if (wants('events')) print(await measureEvents())
 if (wants('sessions')) print(await measureSessions())
 if (wants('sequencer')) print(await measureSequencer())
+if (wants('server')) {
+  const show = words.includes('--markdown') ? toMarkdown : toText
+  for await (const table of measureServer({ isQuick: words.includes('--quick') })) {
+    console.log(show(table))
+  }
+}
 if (wants('messages')) {
   const sections = await measureMessages()
   for (const section of sections) console.log(toText(toPeerTable(section)))
