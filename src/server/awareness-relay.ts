@@ -9,6 +9,8 @@ export interface AwarenessPeer {
   send(frame: Uint8Array): void
   /** Asks for a sign of life; a peer that gives none is ended soon. */
   probe(): void
+  /** It keeps the states of others until it is told that they are gone: mere renewals are not for it. */
+  readonly isPatient?: boolean
   /** Another server, with many clients: it is told by `tellOthers`. */
   readonly isRemote?: boolean
   /** Of another server: asks one of its clients for its state under a clock above this. */
@@ -138,7 +140,7 @@ export class AwarenessRelay {
     const { renewalMs, overdueMs } = this.#context.timings
     if (nowMs - this.#renewalsSentAtMs >= renewalMs) {
       this.#renewalsSentAtMs = nowMs
-      this.#broadcast(this.#renewed)
+      this.#broadcast(this.#renewed, true)
     }
     for (const entry of this.#entries.values()) {
       if (entry.json === null || nowMs - entry.renewedAtMs < overdueMs) continue
@@ -200,7 +202,7 @@ export class AwarenessRelay {
   }
 
   /** Empties the set into one frame for each peer, without what it said itself. */
-  #broadcast(clientIds: Set<number>): void {
+  #broadcast(clientIds: Set<number>, isRenewal = false): void {
     if (clientIds.size === 0) return
     const states = [...clientIds].map(
       clientId =>
@@ -218,7 +220,7 @@ export class AwarenessRelay {
     const owners = new Set(states.map(({ owner }) => owner))
     const all = encodeAwarenessMessage(states)
     for (const peer of this.#members.keys()) {
-      if (peer.isRemote) continue
+      if (peer.isRemote || (isRenewal && peer.isPatient)) continue
       if (!owners.has(peer)) {
         peer.send(all)
         continue

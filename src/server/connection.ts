@@ -58,6 +58,10 @@ export class Connection implements AwarenessPeer, UpdateSender {
     this.#reading = new Reading(socket, context.clock, visitor.allowance)
   }
 
+  get isPatient(): boolean {
+    return this.visitor.speaksExtension
+  }
+
   get identity(): string | undefined {
     return this.visitor.identity
   }
@@ -141,8 +145,7 @@ export class Connection implements AwarenessPeer, UpdateSender {
     }
     if (nowMs - this.#heardAtMs >= pingAfterMs) this.probe()
     // Our own transport asks when it hears nothing; y-websocket gives up.
-    const isPatient = this.visitor.speaksExtension
-    if (!isPatient && nowMs - this.#sentAtMs >= quietMs) this.send(noOpMessage)
+    if (!this.isPatient && nowMs - this.#sentAtMs >= quietMs) this.send(noOpMessage)
   }
 
   /** Takes no more messages; what was taken goes on its way. */

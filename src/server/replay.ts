@@ -8,7 +8,7 @@ export function replay(
   updates: readonly Uint8Array[],
   onBadUpdate: (index: number, error: unknown) => void,
 ): Y.Doc {
-  const whole = new Y.Doc({ gc: true })
+  const whole = new Y.Doc({ guid: '', gc: true })
   try {
     whole.transact(() => {
       for (const update of updates) Y.applyUpdate(whole, update)
@@ -26,7 +26,7 @@ function replayOneByOne(
 ): Y.Doc {
   const bad = new Set<number>()
   for (;;) {
-    const doc = new Y.Doc({ gc: true })
+    const doc = new Y.Doc({ guid: '', gc: true })
     const failure = findFailure(doc, updates, bad)
     if (!failure) return doc
     // A transaction that threw leaves a document behind that is half changed and observes nothing any more.

@@ -121,7 +121,7 @@ export class Sequencing {
 }
 
 function isSequenced(state: Uint8Array): boolean {
-  const doc = new Y.Doc()
+  const doc = new Y.Doc({ guid: '' })
   Y.applyUpdate(doc, state)
   const { sequencedBy } = new OutboxDocument(doc)
   doc.destroy()
@@ -130,7 +130,7 @@ function isSequenced(state: Uint8Array): boolean {
 
 /** Says in a document of outboxes that a server sequences them. */
 function sequencedUpdate(state: Uint8Array, clientId: number): Uint8Array {
-  const doc = new Y.Doc()
+  const doc = new Y.Doc({ guid: '' })
   Y.applyUpdate(doc, state)
   const before = Y.encodeStateVector(doc)
   doc.clientID = clientId

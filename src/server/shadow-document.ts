@@ -50,7 +50,7 @@ export class ShadowDocument implements UpdateSender {
   ) {
     this.#context = context
     this.#room = room
-    this.doc = new Y.Doc()
+    this.doc = new Y.Doc({ guid: '' })
     Y.applyUpdate(this.doc, state, this)
     // Not before: Yjs would take what is its own for somebody else's.
     this.doc.clientID = clientId

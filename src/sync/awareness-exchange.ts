@@ -27,6 +27,7 @@ export class AwarenessExchange {
   readonly #send: (message: Uint8Array) => void
   /** Those whose newest state came by this transport. */
   readonly #heard = new Set<number>()
+  #isTrusting = false
 
   constructor(awareness: Awareness, origin: object, send: (message: Uint8Array) => void) {
     this.#awareness = awareness
@@ -40,6 +41,7 @@ export class AwarenessExchange {
     for (const id of live) {
       if (origin === this.#origin) this.#heard.add(id)
       else this.#heard.delete(id)
+      if (origin === this.#origin && this.#isTrusting) this.#keep(id)
     }
     for (const id of removed) this.#heard.delete(id)
     // Also when the origin is ours: y-protocols answers a premature removal of this client with a newer clock.
@@ -53,6 +55,12 @@ export class AwarenessExchange {
   announce(): void {
     const state = this.#awareness.getLocalState()
     if (state) callSafely(() => this.#awareness.setLocalState(state), [])
+  }
+
+  /** The other side tells when somebody is gone: until `forget()`, nobody is who was not heard of for long. */
+  trust(): void {
+    this.#isTrusting = true
+    for (const id of this.#heard) this.#keep(id)
   }
 
   /** Tells the peers of this transport that this client is gone; it lives on for others. */
@@ -75,6 +83,7 @@ export class AwarenessExchange {
 
   /** Removes the peers that were heard by this transport; those that another one hears since stay. */
   forget(): void {
+    this.#isTrusting = false
     this.#heard.delete(this.#awareness.clientID)
     const peers = [...this.#heard]
     this.#heard.clear()
@@ -85,6 +94,12 @@ export class AwarenessExchange {
 
   destroy(): void {
     this.#awareness.off('update', this.#onUpdate)
+  }
+
+  /** y-protocols removes whose last sign of life is 30 s ago. */
+  #keep(id: number): void {
+    const meta = this.#awareness.meta.get(id)
+    if (meta && id !== this.#awareness.clientID) meta.lastUpdated = Number.POSITIVE_INFINITY
   }
 
   #encode(states = this.#awareness.states): Uint8Array {

@@ -10,6 +10,8 @@ import * as encoding from 'lib0/encoding'
  *   100 2 text    a write is refused: JSON of `RefusedWrite`; the connection is closed with 4403 after it
  *   100 3         the token expires: the server waits some seconds for another
  *   100 4 text    by the client: another token
+ *
+ * Who has been told hello hears of awareness states only when they change or end, not when they are merely renewed.
  */
 
 /** The query parameter of the URL that asks for it, and its value. */

@@ -65,7 +65,7 @@ export class Authority {
   whyNotRead(identity: string): string | undefined {
     const { standings } = this
     // Whoever asks may be about to create it.
-    if (standings.creator === undefined || this.may(identity, 'read')) return undefined
+    if (standings.creation === undefined || this.may(identity, 'read')) return undefined
     return standings.roleOf(chatKey(identity)) === undefined
       ? 'not a participant of this conversation'
       : 'not permitted to read this conversation'

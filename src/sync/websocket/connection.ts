@@ -281,6 +281,7 @@ export class Connection implements TransportHandle, RouteMember {
   #onHello(hello: Hello): void {
     this.#isGreeted = true
     this.#saved.know()
+    this.#awareness.trust()
     this.#context.onHello?.(hello)
   }
 

@@ -134,6 +134,29 @@ describe('a client id', () => {
   })
 })
 
+describe('mere renewals', () => {
+  it('are not sent to who keeps states until they end, and what changes is', () => {
+    const { time, peer, window, relay } = relayRoom()
+    const [a, b, patient] = [peer(), peer(), Object.assign(peer(), { isPatient: true })]
+    a.say([1, 1, { n: 1 }])
+    window()
+    for (const one of [b, patient]) expect(one.news()).toEqual([[1, 1, { n: 1 }]])
+    a.say([1, 2, { n: 1 }])
+    time.advance(10_000)
+    relay.sweep(time.clock.now())
+    expect(b.news()).toEqual([[1, 2, { n: 1 }]])
+    expect(patient.news()).toEqual([])
+    a.say([1, 3, { n: 2 }])
+    window()
+    a.leave()
+    window()
+    expect(patient.news()).toEqual([
+      [1, 3, { n: 2 }],
+      [1, 3, null],
+    ])
+  })
+})
+
 describe('awareness of identities', () => {
   const of = (clientId: number, identity: string, clock = 1) => ({
     clientId,
