@@ -36,6 +36,13 @@ export async function bundleServer(main = serverProgram()): Promise<string> {
 
 /** Serves the directory from a process of its own, which is killed with the test; at a free port if none is given. */
 export async function startChild(program: string, directory: string, port = 0) {
+  const { url, kill } = await startServerProcess(program, directory, port)
+  onTestFinished(kill)
+  return { url, kill }
+}
+
+/** The same, for who kills it; `ask` gets the answer of a program that answers messages. */
+export async function startServerProcess(program: string, directory: string, port = 0) {
   const child: ChildProcess = spawn(process.execPath, [program, directory, String(port)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
@@ -44,10 +51,14 @@ export async function startChild(program: string, directory: string, port = 0) {
     child.kill('SIGKILL')
     await exited
   }
-  onTestFinished(kill)
   const [url] = (await Promise.race([
     once(child, 'message'),
     exited.then(([code]) => Promise.reject(new Error(`The server exited with ${code}`))),
   ])) as [string]
-  return { url, kill }
+  const ask = async () => {
+    const answer = once(child, 'message')
+    child.send('ask')
+    return (await answer)[0] as number
+  }
+  return { url, kill, ask }
 }
