@@ -140,7 +140,7 @@ describe('in the document of the conversation', () => {
     'a role of their own': {
       forge: doc => {
         const record = [...doc.getMap('participants')].find(([one]) => one.startsWith('mallory|'))
-        const [, incarnation] = record?.[1] as [number, number]
+        const [, [, incarnation]] = record as [string, [number, number]]
         set('roles', key('mallory', incarnation), ['admin', now])(doc)
       },
     },
