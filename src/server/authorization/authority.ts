@@ -83,8 +83,8 @@ export class Authority {
   }
 
   async #open(): Promise<void> {
-    const held = await this.#hold(this.#sid)
-    const { doc, claims } = held
+    const { doc, claims } = await this.#hold(this.#sid)
+    if (this.#isClosed) return
     const standings = new Standings(doc, claims, () => {
       this.#isChanged = true
     })
@@ -119,6 +119,7 @@ export class Authority {
 
   async #openOutbox(): Promise<void> {
     const { doc } = await this.#hold(outboxName(this.#sid))
+    if (this.#isClosed) return
     const outbox = new OutboxDocument(doc)
     this.#release.push(
       outbox.follow(() => {
