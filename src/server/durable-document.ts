@@ -66,6 +66,8 @@ export class DurableDocument<Sender> {
   #logLength: number
   /** Bytes; at most so many. */
   #size: number
+  /** Other servers may have claimed what is not known here. */
+  #areClaimsStale = false
   #isDestroyed = false
 
   static async load<Sender>(
@@ -95,7 +97,7 @@ export class DurableDocument<Sender> {
     this.#logLength = updates.length
     this.#size = sizeOf(updates)
     this.claims = claims
-    for (const [key, owner] of claims) this.#own(key, owner)
+    this.#takeClaims(claims)
     this.#admission = new Admission(context, {
       onRefused: (dropped, refused) => listener.onRefused(dropped, refused),
       onGap: dropped => listener.onGap(dropped),
@@ -170,8 +172,12 @@ export class DurableDocument<Sender> {
     if (this.#isDestroyed) return Promise.resolve(false)
     const { storage, log } = this.#context
     const run = async () => {
-      const { updates, upTo } = await storage.read(this.#name, this.#ranges.upTo)
+      this.#areClaimsStale = false
+      const { updates, upTo, claims } = await storage.read(this.#name, this.#ranges.upTo)
+      this.#takeClaims(claims)
       this.#applyForeign(updates)
+      // Of what was read just now, the claims were read with it.
+      this.#areClaimsStale = false
       this.#ranges.reach(upTo)
       return true
     }
@@ -179,6 +185,7 @@ export class DurableDocument<Sender> {
     const catchingUp = before
       .then(run)
       .catch(error => {
+        this.#areClaimsStale = true
         log.error(`${this.#name}: cannot read what other servers wrote`, error)
         return false
       })
@@ -224,6 +231,10 @@ export class DurableDocument<Sender> {
     // Everything that arrives in this turn of the event loop belongs together.
     await new Promise(resolve => setImmediate(resolve))
     while (!this.#admission.isEmpty && !this.#isDestroyed) {
+      if (this.#areClaimsStale && !(await this.catchUp())) {
+        this.#reject(this.#admission.take(undefined), new Error('cannot read who writes here'))
+        continue
+      }
       const batch = this.#admission.take(this.#gate?.convene())
       if (batch.length > 0) await this.#commit(batch)
     }
@@ -283,6 +294,13 @@ export class DurableDocument<Sender> {
     return batch.filter(({ sender }) => !lost.has(sender))
   }
 
+  #takeClaims(claims: ReadonlyMap<string, string>): void {
+    for (const [key, owner] of claims) {
+      this.claims.set(key, owner)
+      this.#own(key, owner)
+    }
+  }
+
   #own(key: string, owner: string): void {
     const writer = writerOfClaim(key)
     if (writer !== undefined) this.owners.set(writer, owner)
@@ -324,7 +342,10 @@ export class DurableDocument<Sender> {
 
   #applyForeign(updates: readonly Uint8Array[]): void {
     if (this.#isDestroyed || updates.length === 0) return
+    const writers = this.doc.store.clients.size
     this.#apply(updates.map(update => ({ update, sender: undefined })))
+    // Somebody was there for the first time, and has claimed the client id elsewhere before that.
+    if (this.doc.store.clients.size > writers) this.#areClaimsStale = true
   }
 
   #apply(submissions: (Submission<Sender> | { update: Uint8Array; sender: undefined })[]): void {
