@@ -21,6 +21,8 @@ export interface DocumentListener<Sender> {
   onGap(submissions: readonly Submission<Sender>[]): void
   /** Yjs failed on a stored update (of `culprit`, if known): this object must not be used any more. */
   onBroken(error: unknown, culprit: Submission<Sender> | undefined): void
+  /** The log has lost what is here, as the document was erased elsewhere: this object must not be used any more. */
+  onReplaced(): void
   /** Nothing is on its way to the log any more. */
   onIdle(): void
 }
@@ -55,6 +57,9 @@ export class DurableDocument<Sender> {
   #committing: Promise<void> | undefined
   #folding: Promise<void> | undefined
   #catchingUp: Promise<boolean> | undefined
+  /** It has not begun to read, so that it will see whatever is told now. */
+  #nextCatchUp: Promise<boolean> | undefined
+  #cancelRetry: (() => void) | undefined
   /** Which updates are applied. Without other servers the numbers may have gaps that mean nothing. */
   readonly #ranges: SequenceRanges
   #logLength: number
@@ -159,21 +164,22 @@ export class DurableDocument<Sender> {
     if (this.#ranges.hasGap) void this.catchUp()
   }
 
-  /** Reads what other servers may have appended; resolves, without rejecting, with whether everything is here. */
+  /**
+   * Reads what other servers may have appended; resolves, without rejecting, with whether everything is here. If it
+   * is not, that is tried again, as nobody may tell of it once more.
+   */
   catchUp(): Promise<boolean> {
     if (this.#isDestroyed) return Promise.resolve(false)
-    const { storage, log } = this.#context
-    const run = async () => {
-      const { updates, upTo } = await storage.read(this.#name, this.#ranges.upTo)
-      this.#applyForeign(updates)
-      this.#ranges.reach(upTo)
-      return true
-    }
+    if (this.#nextCatchUp) return this.#nextCatchUp
     const before = this.#catchingUp ?? Promise.resolve()
     const catchingUp = before
-      .then(run)
+      .then(() => {
+        this.#nextCatchUp = undefined
+        return this.#read()
+      })
       .catch(error => {
-        log.error(`${this.#name}: cannot read what other servers wrote`, error)
+        this.#context.log.error(`${this.#name}: cannot read what other servers wrote`, error)
+        this.#catchUpLater()
         return false
       })
       .finally(() => {
@@ -181,7 +187,7 @@ export class DurableDocument<Sender> {
         this.#catchingUp = undefined
         this.#checkIdle()
       })
-    this.#catchingUp = catchingUp
+    this.#catchingUp = this.#nextCatchUp = catchingUp
     return catchingUp
   }
 
@@ -194,8 +200,33 @@ export class DurableDocument<Sender> {
 
   destroy(): void {
     this.#isDestroyed = true
+    this.#cancelRetry?.()
     this.#admission.destroy()
     this.doc.destroy()
+  }
+
+  async #read(): Promise<boolean> {
+    if (this.#isDestroyed) return false
+    const before = this.#ranges.upTo
+    const { updates, upTo } = await this.#context.storage.read(this.#name, before)
+    if (upTo < before) {
+      this.#replace()
+      return false
+    }
+    this.#applyForeign(updates)
+    this.#ranges.reach(upTo)
+    this.#size += sizeOf(updates)
+    this.#logLength += updates.length
+    return !this.#isDestroyed
+  }
+
+  #catchUpLater(): void {
+    if (this.#isDestroyed) return
+    const { clock, timings } = this.#context
+    this.#cancelRetry ??= clock.setTimeout(() => {
+      this.#cancelRetry = undefined
+      void this.catchUp()
+    }, timings.retryMs)
   }
 
   #start(): void {
@@ -228,11 +259,18 @@ export class DurableDocument<Sender> {
       const lease = this.#leases.get(submission)
       groups.set(lease, [...(groups.get(lease) ?? []), submission])
     }
-    const stored: Submission<Sender>[] = []
     for (const [lease, group] of groups) {
-      if (await this.#append(group, lease)) stored.push(...group)
+      const { upTo } = this.#ranges
+      const seq = await this.#append(group, lease)
+      if (seq === undefined || this.#isDestroyed) continue
+      if (this.#context.storage.cluster && seq - group.length < upTo) {
+        this.#replace()
+        continue
+      }
+      // In one go, as what counts as applied may be folded.
+      this.#count(group, seq)
+      this.#apply(group)
     }
-    if (stored.length > 0 && !this.#isDestroyed) this.#apply(stored)
   }
 
   /** Claims what the submissions need; returns those that may be stored. */
@@ -270,8 +308,8 @@ export class DurableDocument<Sender> {
     if (writer !== undefined) this.owners.set(writer, owner)
   }
 
-  /** Says whether they are in the log. */
-  async #append(group: Submission<Sender>[], lease: Lease | undefined): Promise<boolean> {
+  /** The number of the last; undefined if they are not in the log. */
+  async #append(group: Submission<Sender>[], lease: Lease | undefined) {
     const { storage, metrics, health, clock } = this.#context
     const updates = group.map(({ update }) => update)
     const begunMs = clock.now()
@@ -280,22 +318,31 @@ export class DurableDocument<Sender> {
       metrics.commits.add()
       metrics.commitSeconds.add((clock.now() - begunMs) / 1000)
       health.storageWorks()
-      if (storage.cluster) {
-        this.#ranges.add(seq - updates.length + 1, seq)
-        // Their news is on its way; most often it is here sooner than what is read.
-        if (this.#ranges.hasGap) void this.catchUp()
-      } else {
-        this.#ranges.reach(seq)
-      }
-      this.#logLength += updates.length
-      this.#size += sizeOf(updates)
-      return true
+      return seq
     } catch (error) {
       metrics.commitFailures.add()
       if (!(error instanceof LeaseLostError)) health.storageFailed()
       this.#reject(group, error)
-      return false
+      return undefined
     }
+  }
+
+  #count(group: Submission<Sender>[], seq: number): void {
+    if (this.#context.storage.cluster) {
+      this.#ranges.add(seq - group.length + 1, seq)
+      // Their news is on its way; most often it is here sooner than what is read.
+      if (this.#ranges.hasGap) void this.catchUp()
+    } else {
+      this.#ranges.reach(seq)
+    }
+    this.#logLength += group.length
+    this.#size += sizeOf(group.map(({ update }) => update))
+  }
+
+  #replace(): void {
+    if (this.#isDestroyed) return
+    this.destroy()
+    this.#listener.onReplaced()
   }
 
   #reject(submissions: readonly Submission<Sender>[], error: unknown): void {

@@ -123,7 +123,7 @@ export class Room {
     const document = this.#document
     if (!document || this.#isOver) throw new Error(`${this.#name}: cannot load the document`)
     // What the server before has written, under the same client id.
-    if (lease && !(await document.catchUp())) {
+    if (lease && (!(await document.catchUp()) || this.#isOver)) {
       this.#isShadowed = false
       this.#unloadIfUnused()
       throw new Error(`${this.#name}: cannot read what other servers wrote`)
@@ -340,8 +340,9 @@ export class Room {
     },
     onRejected: (submissions, error) => {
       this.#context.log.error(`${this.#name}: cannot store ${submissions.length} updates`, error)
-      if (error instanceof LeaseLostError) this.#shadow?.end(error)
       for (const { update, sender } of submissions) {
+        // Maybe one of before, which is closed: the shadow that is open now may have another lease.
+        if (error instanceof LeaseLostError && sender === this.#shadow) this.#shadow.end(error)
         sender.onRefused(update, INTERNAL_ERROR, 'cannot store the update')
       }
     },
@@ -361,6 +362,11 @@ export class Room {
     onBroken: (error, culprit) => {
       this.#context.log.error(`${this.#name}: an update cannot be applied; reloading`, error)
       culprit?.sender.onRefused(culprit.update, MALFORMED, 'the update cannot be applied')
+      this.#closeAll(INTERNAL_ERROR, 'reloading the document')
+      this.#finish()
+    },
+    onReplaced: () => {
+      this.#context.log.warn(`${this.#name}: erased elsewhere, or lost by the storage; reloading`)
       this.#closeAll(INTERNAL_ERROR, 'reloading the document')
       this.#finish()
     },
