@@ -4,15 +4,35 @@ import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { onTestFinished } from 'vitest'
+import type { ServerOptions } from '../../../../src/server/index.ts'
+import type { PostgresLogOptions } from '../../../../src/server/postgres.ts'
+import type { RedisLogOptions } from '../../../../src/server/redis.ts'
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url))
 
 const main = `
   import { createServer } from './src/server/index.ts'
-  const log = { info() {}, warn() {}, error: console.error }
-  const { url } = await createServer({ port: Number(process.argv[3]), storage: process.argv[2], log })
-  process.send(url)
+  import { redisLog } from './src/server/redis.ts'
+  import { postgresLog } from './src/server/postgres.ts'
+  const { place, ...options } = JSON.parse(process.argv[2])
+  const storage = place.redis ? await redisLog(place.redis)
+    : place.postgres ? await postgresLog(place.postgres)
+    : place.directory
+  const log = { info() {}, warn() {}, error: place.directory ? console.error : () => {} }
+  const server = await createServer({ log, ...options, storage })
+  process.on('SIGTERM', async () => {
+    await server.close()
+    process.exit()
+  })
+  process.on('disconnect', () => process.exit())
+  process.send(server.url)
 `
+
+/** Where the documents of a child are. */
+export type Place =
+  | { readonly directory: string }
+  | { readonly redis: RedisLogOptions }
+  | { readonly postgres: PostgresLogOptions }
 
 /** Bundles a program that serves a directory, for a Node that does not run TypeScript; returns its path. */
 export async function bundleServer(): Promise<string> {
@@ -31,20 +51,38 @@ export async function bundleServer(): Promise<string> {
   return outfile
 }
 
-/** Serves the directory from a process of its own, which is killed with the test; at a free port if none is given. */
-export async function startChild(program: string, directory: string, port = 0) {
-  const child: ChildProcess = spawn(process.execPath, [program, directory, String(port)], {
+/** Serves a directory, or another place, from a process of its own, which is killed with the test; at a free port if none is given. */
+export async function startChild(
+  program: string,
+  place: string | Place,
+  port = 0,
+  options: ServerOptions = {},
+) {
+  const where = typeof place === 'string' ? { directory: place } : place
+  const argument = JSON.stringify({ place: where, port, ...options })
+  const child: ChildProcess = spawn(process.execPath, [program, argument], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const exited = once(child, 'exit')
-  const kill = async () => {
-    child.kill('SIGKILL')
+  const end = async (signal: NodeJS.Signals) => {
+    // A process that is stopped is killed, too, but ends by itself only when it goes on.
+    child.kill(signal)
     await exited
   }
+  const kill = () => end('SIGKILL')
   onTestFinished(kill)
   const [url] = (await Promise.race([
     once(child, 'message'),
     exited.then(([code]) => Promise.reject(new Error(`The server exited with ${code}`))),
   ])) as [string]
-  return { url, kill }
+  return {
+    url,
+    kill,
+    /** Ends it as an operator does. */
+    stop: () => end('SIGTERM'),
+    pause: () => child.kill('SIGSTOP'),
+    goOn: () => child.kill('SIGCONT'),
+  }
 }
+
+export type ChildServer = Awaited<ReturnType<typeof startChild>>
