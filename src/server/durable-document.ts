@@ -10,9 +10,13 @@ import { type DecodedUpdate, isKnown } from './update-check.ts'
 export interface DocumentListener<Sender> {
   /**
    * These are durable and applied; `merged` is what changed, if anything. Without submissions it was another server that
-   * has stored them.
+   * has stored them. With `isMore` there may be something in it that had waited for these, and that no sender has.
    */
-  onCommitted(submissions: readonly Submission<Sender>[], merged: Uint8Array | undefined): void
+  onCommitted(
+    submissions: readonly Submission<Sender>[],
+    merged: Uint8Array | undefined,
+    isMore: boolean,
+  ): void
   /** These could not be stored, and so were not applied. */
   onRejected(submissions: readonly Submission<Sender>[], error: unknown): void
   /** The first of these may not be written, the others came after it from the same sender; nothing of them was applied. */
@@ -357,6 +361,8 @@ export class DurableDocument<Sender> {
   }
 
   #apply(submissions: (Submission<Sender> | { update: Uint8Array; sender: undefined })[]): void {
+    // News of other servers may be here before that on which they rest, and which is on its way to the log.
+    const isMore = this.doc.store.pendingStructs !== null || this.doc.store.pendingDs !== null
     const changes: Uint8Array[] = []
     const collect = (change: Uint8Array) => changes.push(change)
     let current: (typeof submissions)[number] | undefined
@@ -374,7 +380,7 @@ export class DurableDocument<Sender> {
     this.doc.off('update', collect)
     const own = submissions.filter(one => one.sender !== undefined) as Submission<Sender>[]
     const merged = changes.length > 1 ? Y.mergeUpdates(changes) : changes[0]
-    if (own.length > 0 || merged) this.#listener.onCommitted(own, merged)
+    if (own.length > 0 || merged) this.#listener.onCommitted(own, merged, isMore)
     if (this.#logLength > this.#context.limits.maxLogLength) this.#fold()
   }
 

@@ -330,11 +330,12 @@ export class Room {
   }
 
   readonly #documentListener: DocumentListener<UpdateSender> = {
-    onCommitted: (submissions, merged) => {
+    onCommitted: (submissions, merged, isMore) => {
       const isForeign = submissions.length === 0
-      const isNews = isForeign || submissions.some(({ sender }) => sender !== this.#shadow)
+      const isNews =
+        isForeign || isMore || submissions.some(({ sender }) => sender !== this.#shadow)
       if (merged && isNews) this.#shadow?.receive(merged)
-      if (merged) this.#broadcast(submissions, merged)
+      if (merged) this.#broadcast(submissions, merged, isMore)
       for (const { update, sender } of submissions) sender.onStored(update)
       if (isNews) this.#listener.onNews()
     },
@@ -373,9 +374,13 @@ export class Room {
     onIdle: () => this.#unloadIfUnused(),
   }
 
-  /** One frame for each connection; a sender's is without its own updates. */
-  #broadcast(submissions: readonly Submission<UpdateSender>[], merged: Uint8Array): void {
-    const senders = new Set<UpdateSender>(submissions.map(({ sender }) => sender))
+  /** One frame for each connection; a sender's is without its own updates, unless there is more than them. */
+  #broadcast(
+    submissions: readonly Submission<UpdateSender>[],
+    merged: Uint8Array,
+    isMore: boolean,
+  ): void {
+    const senders = new Set<UpdateSender>(isMore ? [] : submissions.map(({ sender }) => sender))
     const frame = encodeUpdate(merged)
     this.#context.metrics.updatesAccepted.add(submissions.length)
     this.#context.metrics.deliveries.add(submissions.length * (this.#connections.size - 1))

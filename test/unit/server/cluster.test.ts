@@ -4,7 +4,7 @@ import { messageKey, pageName } from '../../../src/schema/messages/ids.ts'
 import { PageDocument } from '../../../src/schema/messages/page-document.ts'
 import { Author, expectWhole, fetchLog, SID, storedLog } from './support/chat.ts'
 import { startServer, stockClient, syncedClient, until, whenSynced } from './support/clients.ts'
-import { SharedEngine } from './support/shared-log.ts'
+import { SharedEngine, type SharedLog } from './support/shared-log.ts'
 
 const timings = {
   retryMs: 20,
@@ -71,6 +71,35 @@ describe('servers that share a storage', () => {
     logs[1]?.heal()
     const both = { a: 1, b: 2 }
     await until(() => expect([a, b].map(one => one?.map.toJSON())).toEqual([both, both]))
+  })
+
+  it('tell a writer what others did with its update before it was known to be stored', async () => {
+    const { logs, urls } = await startCluster()
+    const [a, b] = await Promise.all(urls.map(url => syncedClient(url, 'room')))
+    const [log] = logs as [SharedLog]
+    const append = log.append.bind(log)
+    let answer = () => {}
+    const gate = new Promise<void>(resolve => {
+      answer = resolve
+    })
+    log.append = async (...args) => {
+      const seq = await append(...args)
+      await gate
+      return seq
+    }
+    const read = log.read.bind(log)
+    log.read = async (...args) => {
+      await gate
+      return read(...args)
+    }
+    a?.map.set('a', 1)
+    await until(() => expect(b?.map.get('a')).toBe(1))
+    b?.map.delete('a')
+    b?.map.set('b', 1)
+    const late = stockClient(urls[0], 'room')
+    await until(() => expect(late.map.has('b')).toBe(true))
+    answer()
+    await until(() => expect(a?.map.toJSON()).toEqual({ b: 1 }))
   })
 
   it('fold a log that both write to, and nothing is lost', async () => {
