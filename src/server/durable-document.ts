@@ -268,8 +268,9 @@ export class DurableDocument<Sender> {
       const seq = await this.#append(group, lease)
       if (seq === undefined || this.#isDestroyed) continue
       if (this.#context.storage.cluster && seq - group.length < upTo) {
+        this.#reject(group, new Error('the log has lost what this rests on'))
         this.#replace()
-        continue
+        return
       }
       // In one go, as what counts as applied may be folded.
       this.#count(group, seq)

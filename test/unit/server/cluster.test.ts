@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { messageKey, pageName } from '../../../src/schema/messages/ids.ts'
 import { PageDocument } from '../../../src/schema/messages/page-document.ts'
+import { LeaseLostError } from '../../../src/server/log/document-log.ts'
 import { Author, expectWhole, fetchLog, SID, storedLog } from './support/chat.ts'
 import { startServer, stockClient, syncedClient, until, whenSynced } from './support/clients.ts'
 import { SharedEngine, type SharedLog } from './support/shared-log.ts'
@@ -190,6 +191,41 @@ describe('messages on several servers', () => {
     logs[0]?.heal()
     await whenAllIn([alice, bob], 3)
     expectWhole(await fetchLog(urls[1], 3), [alice, bob])
+  })
+
+  it('are refused by the engine when a server stood still while another took its lease', async () => {
+    const { engine, logs, urls } = await startCluster()
+    const [alice, bob] = [new Author('alice'), new Author('bob')]
+    await connected(alice, urls[0])
+    alice.burst(10)
+    await whenAllIn([alice], 10)
+    await connected(bob, urls[1])
+
+    const [log] = logs as [SharedLog]
+    const append = log.append.bind(log)
+    let goOn = () => {}
+    const gate = new Promise<void>(resolve => {
+      goOn = resolve
+    })
+    const late: Promise<unknown>[] = []
+    log.append = async (name, updates, lease) => {
+      if (name !== pageName(SID, 0)) return append(name, updates, lease)
+      // It was about to be sent.
+      const sent = gate.then(() => append(name, updates, lease))
+      late.push(sent.catch(error => error))
+      return sent
+    }
+    log.cluster.lease = async () => undefined
+    alice.burst(10)
+    await until(() => expect(late).toHaveLength(1))
+    engine.leases.clear()
+    bob.burst(10)
+    await whenAllIn([alice, bob], 30)
+    goOn()
+    expect(await late[0]).toBeInstanceOf(LeaseLostError)
+    alice.send()
+    await whenAllIn([alice, bob], 31)
+    for (const url of urls) expectWhole(await fetchLog(url, 31), [alice, bob])
   })
 
   it('are sequenced by one server at a time, through many changes of it', async () => {

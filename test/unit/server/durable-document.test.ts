@@ -14,6 +14,7 @@ async function load(
   onCommitted: (merged: Uint8Array | undefined) => void,
   storage: DocumentLog = memoryLog(),
   onReplaced = () => {},
+  onRejected = () => {},
 ) {
   const context = {
     storage,
@@ -26,7 +27,7 @@ async function load(
   }
   return DurableDocument.load<string>('room', context, {
     onCommitted: (_, merged) => onCommitted(merged),
-    onRejected: () => {},
+    onRejected,
     onRefused: () => {},
     onGap: () => {},
     onBroken: () => {},
@@ -77,10 +78,10 @@ it('announces what several updates changed together as one', async () => {
 
 describe('where another server writes to the same log', () => {
   /** The document as it is on one server, and the log of another. */
-  async function loadShared(onReplaced?: () => void) {
+  async function loadShared(onReplaced?: () => void, onRejected?: () => void) {
     const engine = new SharedEngine()
     const [here, there] = [engine.open(), engine.open()]
-    const document = await load(() => {}, here, onReplaced)
+    const document = await load(() => {}, here, onReplaced, onRejected)
     await here.cluster.subscribe('room', {
       onAppended: (seq, updates) => document.hear(seq, updates),
       onMessage: () => {},
@@ -171,18 +172,19 @@ describe('where another server writes to the same log', () => {
   })
 
   it('notices by the number of what it appends that the log has lost what is here', async () => {
-    let isReplaced = false
-    const { engine, write, document } = await loadShared(() => {
-      isReplaced = true
-    })
+    const heard: string[] = []
+    const { engine, write, document } = await loadShared(
+      () => heard.push('replaced'),
+      () => heard.push('rejected'),
+    )
     write('one')
     await document.whenIdle()
     write('two')
     await document.whenIdle()
-    expect(isReplaced).toBe(false)
+    expect(heard).toEqual([])
     engine.documents.delete('room')
     write('three')
     await document.whenIdle()
-    expect(isReplaced).toBe(true)
+    expect(heard).toEqual(['rejected', 'replaced'])
   })
 })
