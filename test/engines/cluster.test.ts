@@ -79,11 +79,16 @@ describe.each([redis, postgres])('servers that share $title', ({ start }) => {
       a.awareness.setLocalState({ name: 'a' })
       b.awareness.setLocalState({ name: 'b' })
       await until(seesOther(true))
+      // It writes nothing, and so stays where it is.
+      const observer = stockClient(there, 'room', undefined, true)
+      await whenSynced(observer)
       proxy.freeze()
       await until(seesOther(false))
       await grows()
+      const missed = [...crowd.written]
       proxy.thaw()
       await until(seesOther(true))
+      await until(() => expect(missed.filter(key => !observer.map.has(key))).toEqual([]))
       await grows()
 
       const third = await startNode(storage)
@@ -127,6 +132,10 @@ describe.each([redis, postgres])('servers that share $title', ({ start }) => {
         })
       }
       await expectConverged(storage, crowd, urls)
+      await engine.kill()
+      for (const client of crowd.clients) client.map.set('late', 1)
+      for (const author of crowd.authors) author.send()
+      await Promise.all(nodes.map(node => node.stop()))
     },
     120_000,
   )
