@@ -266,7 +266,8 @@ export class DurableDocument<Sender> {
     for (const [lease, group] of groups) {
       const { upTo } = this.#ranges
       const seq = await this.#append(group, lease)
-      if (seq === undefined || this.#isDestroyed) continue
+      if (this.#isDestroyed) return
+      if (seq === undefined) continue
       if (this.#context.storage.cluster && seq - group.length < upTo) {
         this.#reject(group, new Error('the log has lost what this rests on'))
         this.#replace()
@@ -275,6 +276,7 @@ export class DurableDocument<Sender> {
       // In one go, as what counts as applied may be folded.
       this.#count(group, seq)
       this.#apply(group)
+      if (this.#isDestroyed) return
     }
   }
 

@@ -123,7 +123,7 @@ export class Room {
     const document = this.#document
     if (!document || this.#isOver) throw new Error(`${this.#name}: cannot load the document`)
     // What the server before has written, under the same client id.
-    if (lease && (!(await document.catchUp()) || this.#isOver)) {
+    if (lease && !(await document.catchUp())) {
       this.#isShadowed = false
       this.#unloadIfUnused()
       throw new Error(`${this.#name}: cannot read what other servers wrote`)

@@ -133,6 +133,17 @@ describe('where another server writes to the same log', () => {
     expect(reads).toBeLessThanOrEqual(2)
   })
 
+  it('is not up to date when it was destroyed while it read', async () => {
+    const { here, document } = await loadShared()
+    const read = here.read.bind(here)
+    here.read = async (...args) => {
+      const stored = await read(...args)
+      document.destroy()
+      return stored
+    }
+    expect(await document.catchUp()).toBe(false)
+  })
+
   it('folds nothing away that is stored but not applied yet', async () => {
     const { engine, here, document, write, append } = await loadShared()
     const lease = await here.cluster.lease('lease', 60_000)

@@ -65,7 +65,6 @@ export async function startChild(
   })
   const exited = once(child, 'exit')
   const end = async (signal: NodeJS.Signals) => {
-    // A process that is stopped is killed, too, but ends by itself only when it goes on.
     child.kill(signal)
     await exited
   }
