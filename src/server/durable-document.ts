@@ -16,9 +16,13 @@ import { type DecodedUpdate, isKnown } from './update-check.ts'
 export interface DocumentListener<Sender> {
   /**
    * These are durable and applied; `merged` is what changed, if anything. Without submissions it was another server that
-   * has stored them.
+   * has stored them. With `isMore` there may be something in it that had waited for these, and that no sender has.
    */
-  onCommitted(submissions: readonly Submission<Sender>[], merged: Uint8Array | undefined): void
+  onCommitted(
+    submissions: readonly Submission<Sender>[],
+    merged: Uint8Array | undefined,
+    isMore: boolean,
+  ): void
   /** These could not be stored, and so were not applied. */
   onRejected(submissions: readonly Submission<Sender>[], error: unknown): void
   /** The first of these may not be written, the others came after it from the same sender; nothing of them was applied. */
@@ -27,6 +31,8 @@ export interface DocumentListener<Sender> {
   onGap(submissions: readonly Submission<Sender>[]): void
   /** Yjs failed on a stored update (of `culprit`, if known): this object must not be used any more. */
   onBroken(error: unknown, culprit: Submission<Sender> | undefined): void
+  /** The log has lost what is here, as the document was erased elsewhere: this object must not be used any more. */
+  onReplaced(): void
   /** Nothing is on its way to the log any more. */
   onIdle(): void
 }
@@ -61,6 +67,9 @@ export class DurableDocument<Sender> {
   #committing: Promise<void> | undefined
   #folding: Promise<void> | undefined
   #catchingUp: Promise<boolean> | undefined
+  /** It has not begun to read, so that it will see whatever is told now. */
+  #nextCatchUp: Promise<boolean> | undefined
+  #cancelRetry: (() => void) | undefined
   /** Which updates are applied. Without other servers the numbers may have gaps that mean nothing. */
   readonly #ranges: SequenceRanges
   #logLength: number
@@ -167,26 +176,23 @@ export class DurableDocument<Sender> {
     if (this.#ranges.hasGap) void this.catchUp()
   }
 
-  /** Reads what other servers may have appended; resolves, without rejecting, with whether everything is here. */
+  /**
+   * Reads what other servers may have appended; resolves, without rejecting, with whether everything is here. If it
+   * is not, that is tried again, as nobody may tell of it once more.
+   */
   catchUp(): Promise<boolean> {
     if (this.#isDestroyed) return Promise.resolve(false)
-    const { storage, log } = this.#context
-    const run = async () => {
-      this.#areClaimsStale = false
-      const { updates, upTo, claims } = await storage.read(this.#name, this.#ranges.upTo)
-      this.#takeClaims(claims)
-      this.#applyForeign(updates)
-      // Of what was read just now, the claims were read with it.
-      this.#areClaimsStale = false
-      this.#ranges.reach(upTo)
-      return true
-    }
+    if (this.#nextCatchUp) return this.#nextCatchUp
     const before = this.#catchingUp ?? Promise.resolve()
     const catchingUp = before
-      .then(run)
+      .then(() => {
+        this.#nextCatchUp = undefined
+        return this.#read()
+      })
       .catch(error => {
         this.#areClaimsStale = true
-        log.error(`${this.#name}: cannot read what other servers wrote`, error)
+        this.#context.log.error(`${this.#name}: cannot read what other servers wrote`, error)
+        this.#catchUpLater()
         return false
       })
       .finally(() => {
@@ -194,7 +200,7 @@ export class DurableDocument<Sender> {
         this.#catchingUp = undefined
         this.#checkIdle()
       })
-    this.#catchingUp = catchingUp
+    this.#catchingUp = this.#nextCatchUp = catchingUp
     return catchingUp
   }
 
@@ -219,8 +225,38 @@ export class DurableDocument<Sender> {
 
   destroy(): void {
     this.#isDestroyed = true
+    this.#cancelRetry?.()
     this.#admission.destroy()
     this.doc.destroy()
+  }
+
+  async #read(): Promise<boolean> {
+    if (this.#isDestroyed) return false
+    const before = this.#ranges.upTo
+    // What is heard from now on may be of somebody whose claim is not in what is read.
+    this.#areClaimsStale = false
+    const { updates, upTo, claims } = await this.#context.storage.read(this.#name, before)
+    if (upTo < before) {
+      this.#replace()
+      return false
+    }
+    this.#takeClaims(claims)
+    const areClaimsStale = this.#areClaimsStale
+    this.#applyForeign(updates)
+    this.#areClaimsStale = areClaimsStale
+    this.#ranges.reach(upTo)
+    this.#size += sizeOf(updates)
+    this.#logLength += updates.length
+    return !this.#isDestroyed
+  }
+
+  #catchUpLater(): void {
+    if (this.#isDestroyed) return
+    const { clock, timings } = this.#context
+    this.#cancelRetry ??= clock.setTimeout(() => {
+      this.#cancelRetry = undefined
+      void this.catchUp()
+    }, timings.retryMs)
   }
 
   #start(): void {
@@ -257,11 +293,21 @@ export class DurableDocument<Sender> {
       const lease = this.#leases.get(submission)
       groups.set(lease, [...(groups.get(lease) ?? []), submission])
     }
-    const stored: Submission<Sender>[] = []
     for (const [lease, group] of groups) {
-      if (await this.#append(group, lease)) stored.push(...group)
+      const { upTo } = this.#ranges
+      const seq = await this.#append(group, lease)
+      if (this.#isDestroyed) return
+      if (seq === undefined) continue
+      if (this.#context.storage.cluster && seq - group.length < upTo) {
+        this.#reject(group, new Error('the log has lost what this rests on'))
+        this.#replace()
+        return
+      }
+      // In one go, as what counts as applied may be folded.
+      this.#count(group, seq)
+      this.#apply(group)
+      if (this.#isDestroyed) return
     }
-    if (stored.length > 0 && !this.#isDestroyed) this.#apply(stored)
   }
 
   /** Claims what the submissions need; returns those that may be stored. */
@@ -306,8 +352,8 @@ export class DurableDocument<Sender> {
     if (writer !== undefined) this.owners.set(writer, owner)
   }
 
-  /** Says whether they are in the log. */
-  async #append(group: Submission<Sender>[], lease: Lease | undefined): Promise<boolean> {
+  /** The number of the last; undefined if they are not in the log. */
+  async #append(group: Submission<Sender>[], lease: Lease | undefined) {
     const { storage, metrics, health, clock } = this.#context
     const updates = group.map(({ update }) => update)
     const begunMs = clock.now()
@@ -316,22 +362,31 @@ export class DurableDocument<Sender> {
       metrics.commits.add()
       metrics.commitSeconds.add((clock.now() - begunMs) / 1000)
       health.storageWorks()
-      if (storage.cluster) {
-        this.#ranges.add(seq - updates.length + 1, seq)
-        // Their news is on its way; most often it is here sooner than what is read.
-        if (this.#ranges.hasGap) void this.catchUp()
-      } else {
-        this.#ranges.reach(seq)
-      }
-      this.#logLength += updates.length
-      this.#size += sizeOf(updates)
-      return true
+      return seq
     } catch (error) {
       metrics.commitFailures.add()
       if (!(error instanceof LeaseLostError)) health.storageFailed()
       this.#reject(group, error)
-      return false
+      return undefined
     }
+  }
+
+  #count(group: Submission<Sender>[], seq: number): void {
+    if (this.#context.storage.cluster) {
+      this.#ranges.add(seq - group.length + 1, seq)
+      // Their news is on its way; most often it is here sooner than what is read.
+      if (this.#ranges.hasGap) void this.catchUp()
+    } else {
+      this.#ranges.reach(seq)
+    }
+    this.#logLength += group.length
+    this.#size += sizeOf(group.map(({ update }) => update))
+  }
+
+  #replace(): void {
+    if (this.#isDestroyed) return
+    this.destroy()
+    this.#listener.onReplaced()
   }
 
   #reject(submissions: readonly Submission<Sender>[], error: unknown): void {
@@ -349,6 +404,8 @@ export class DurableDocument<Sender> {
   }
 
   #apply(submissions: (Submission<Sender> | { update: Uint8Array; sender: undefined })[]): void {
+    // News of other servers may be here before that on which they rest, and which is on its way to the log.
+    const isMore = this.doc.store.pendingStructs !== null || this.doc.store.pendingDs !== null
     const changes: Uint8Array[] = []
     const collect = (change: Uint8Array) => changes.push(change)
     let current: (typeof submissions)[number] | undefined
@@ -366,7 +423,7 @@ export class DurableDocument<Sender> {
     this.doc.off('update', collect)
     const own = submissions.filter(one => one.sender !== undefined) as Submission<Sender>[]
     const merged = changes.length > 1 ? Y.mergeUpdates(changes) : changes[0]
-    if (own.length > 0 || merged) this.#listener.onCommitted(own, merged)
+    if (own.length > 0 || merged) this.#listener.onCommitted(own, merged, isMore)
     if (this.#logLength > this.#context.limits.maxLogLength) this.#fold()
   }
 

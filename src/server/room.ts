@@ -370,19 +370,21 @@ export class Room {
   }
 
   readonly #documentListener: DocumentListener<UpdateSender> = {
-    onCommitted: (submissions, merged) => {
+    onCommitted: (submissions, merged, isMore) => {
       const isForeign = submissions.length === 0
-      const isNews = isForeign || submissions.some(({ sender }) => sender !== this.#shadow)
+      const isNews =
+        isForeign || isMore || submissions.some(({ sender }) => sender !== this.#shadow)
       this.#watch?.onCommitted(!isForeign)
       if (merged && isNews) this.#shadow?.receive(merged)
-      if (merged) this.#broadcast(submissions, merged)
+      if (merged) this.#broadcast(submissions, merged, isMore)
       for (const { update, sender } of submissions) sender.onStored(update)
       if (isNews) this.#listener.onNews()
     },
     onRejected: (submissions, error) => {
       this.#context.log.error(`${this.#name}: cannot store ${submissions.length} updates`, error)
-      if (error instanceof LeaseLostError) this.#shadow?.end(error)
       for (const { update, sender } of submissions) {
+        // Maybe one of before, which is closed: the shadow that is open now may have another lease.
+        if (error instanceof LeaseLostError && sender === this.#shadow) this.#shadow.end(error)
         sender.onRefused(update, INTERNAL_ERROR, 'cannot store the update')
       }
     },
@@ -405,12 +407,21 @@ export class Room {
       this.#closeAll(INTERNAL_ERROR, 'reloading the document')
       this.#finish()
     },
+    onReplaced: () => {
+      this.#context.log.warn(`${this.#name}: erased elsewhere, or lost by the storage; reloading`)
+      this.#closeAll(INTERNAL_ERROR, 'reloading the document')
+      this.#finish()
+    },
     onIdle: () => this.#unloadIfUnused(),
   }
 
-  /** One frame for each connection; a sender's is without its own updates. */
-  #broadcast(submissions: readonly Submission<UpdateSender>[], merged: Uint8Array): void {
-    const senders = new Set<UpdateSender>(submissions.map(({ sender }) => sender))
+  /** One frame for each connection; a sender's is without its own updates, unless there is more than them. */
+  #broadcast(
+    submissions: readonly Submission<UpdateSender>[],
+    merged: Uint8Array,
+    isMore: boolean,
+  ): void {
+    const senders = new Set<UpdateSender>(isMore ? [] : submissions.map(({ sender }) => sender))
     const frame = encodeUpdate(merged)
     this.#context.metrics.updatesAccepted.add(submissions.length)
     this.#context.metrics.deliveries.add(submissions.length * (this.#connections.size - 1))

@@ -34,6 +34,7 @@ export class ShadowDocument implements UpdateSender {
   readonly doc: Y.Doc
   readonly #context: Pick<ServerContext, 'clock' | 'timings'>
   readonly #room: ShadowedRoom
+  readonly #clientId: number
   /** In the order in which they were written. */
   #unstored: Uint8Array[] = []
   #cancelRetry: (() => void) | undefined
@@ -50,6 +51,7 @@ export class ShadowDocument implements UpdateSender {
   ) {
     this.#context = context
     this.#room = room
+    this.#clientId = clientId
     this.doc = new Y.Doc({ guid: '' })
     Y.applyUpdate(this.doc, state, this)
     // Not before: Yjs would take what is its own for somebody else's.
@@ -72,6 +74,8 @@ export class ShadowDocument implements UpdateSender {
     } catch (error) {
       this.#failure = { error }
     }
+    // Yjs has taken another one, as somebody else writes under it: a server that has the lease by now.
+    if (this.doc.clientID !== this.#clientId) this.end(new Error('Another server writes by now'))
   }
 
   /** Resolves when everything that was written is durable; rejects if the shadow is over. */

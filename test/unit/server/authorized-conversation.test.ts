@@ -1,4 +1,4 @@
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
@@ -7,7 +7,7 @@ import type { Conversation } from '../../../src/model/conversation.ts'
 import type { RefusedConversationWrite } from '../../../src/model/refused-write.ts'
 import type { ServerOptions } from '../../../src/server/index.ts'
 import { type WebSocketConstructor, websocket } from '../../../src/sync/websocket/index.ts'
-import { rawClient, startServer } from './support/clients.ts'
+import { rawClient, startServer, until } from './support/clients.ts'
 
 /** The token is the identity. */
 const authenticate = async (token: string | undefined) => ({ identity: token ?? 'nobody' })
@@ -41,11 +41,11 @@ it('lets who creates a conversation invite others, and these write', async () =>
   await alice.add('bob', { mood: 'new' })
   expect(await alice.sendMessage('hello')).toBe(0)
   const bob = await client('bob').openConversation('group')
-  await vi.waitFor(async () => expect(await people(bob)).toEqual(['alice', 'bob']))
+  await until(async () => expect(await people(bob)).toEqual(['alice', 'bob']))
   expect(await bob.sendMessage('hi')).toBe(1)
   await (await whoIs('bob', bob))?.updateAttributes({ mood: 'fine' })
   await bob.setAllMessagesRead()
-  await vi.waitFor(async () => {
+  await until(async () => {
     const seen = await whoIs('bob', alice)
     expect(seen?.attributes).toEqual({ mood: 'fine' })
     expect(seen?.lastReadMessageIndex).toBe(1)
@@ -64,9 +64,9 @@ it('lets everything be written before the first connection, and keeps it', async
   const sent = [alice.sendMessage('one'), alice.sendMessage('two')]
   aliceClient.connect()
   expect(await Promise.all(sent)).toEqual([0, 1])
-  await vi.waitFor(() => expect(alice.connectionStatus).toBe('connected'))
+  await until(() => expect(alice.connectionStatus).toBe('connected'))
   const bob = await client('bob').openConversation('group')
-  await vi.waitFor(async () => {
+  await until(async () => {
     expect(bob.friendlyName).toBe('Offline')
     expect((await bob.getMessages()).items.map(({ body }) => body)).toEqual(['one', 'two'])
   })
@@ -79,12 +79,12 @@ it('gives a conversation to nobody who is not in it, and ends that of who was re
   await alice.add('bob')
   await alice.sendMessage('secret')
   const mallory = await client('mallory').openConversation('group')
-  await vi.waitFor(() => expect(mallory.connectionStatus).toBe('denied'))
+  await until(() => expect(mallory.connectionStatus).toBe('denied'))
   expect(await people(mallory)).toEqual([])
   const bob = await client('bob').openConversation('group')
-  await vi.waitFor(async () => expect(await people(bob)).toContain('bob'))
+  await until(async () => expect(await people(bob)).toContain('bob'))
   await alice.removeParticipant('bob')
-  await vi.waitFor(() => expect(bob.connectionStatus).toBe('denied'))
+  await until(() => expect(bob.connectionStatus).toBe('denied'))
 })
 
 it('lets guests in where they are permitted to join, also with messages that they wrote before', async () => {
@@ -98,7 +98,7 @@ it('lets guests in where they are permitted to join, also with messages that the
   const sent = bob.sendMessage('from afar')
   bobClient.connect()
   expect(await sent).toBe(0)
-  await vi.waitFor(async () => {
+  await until(async () => {
     expect(await people(alice)).toEqual(['alice', 'bob'])
     expect(alice.lastMessage?.index).toBe(0)
   })
@@ -111,19 +111,19 @@ it('takes a device back that has written what it may not, and tells its app what
   await alice.add('bob', { mood: 'new' })
   const doc = new Y.Doc()
   const bob = await client('bob').openConversation('group', { doc, awareness: new Awareness(doc) })
-  await vi.waitFor(async () => expect(await people(bob)).toEqual(['alice', 'bob']))
+  await until(async () => expect(await people(bob)).toEqual(['alice', 'bob']))
   const refused = new Promise<RefusedConversationWrite>(resolve => bob.on('writeRefused', resolve))
   // Past all checks of the client.
   doc.getMap('horizons').set(`alice|${doc.clientID.toString(36)}`, new Uint8Array([20, 0]))
   expect(await refused).toMatchObject({ conversation: bob, code: 'forbidden' })
-  await vi.waitFor(async () => {
+  await until(async () => {
     expect(bob.connectionStatus).toBe('connected')
     expect(await people(bob)).toEqual(['alice', 'bob'])
   })
   expect((await whoIs('alice', bob))?.lastReadMessageIndex).toBeNull()
   await (await whoIs('bob', bob))?.updateAttributes({ mood: 'sorry' })
   expect(await bob.sendMessage('still here')).toBe(0)
-  await vi.waitFor(async () => {
+  await until(async () => {
     expect((await whoIs('bob', alice))?.attributes).toEqual({ mood: 'sorry' })
     expect(alice.lastMessage?.index).toBe(0)
   })
@@ -153,14 +153,14 @@ it('rejects early what a role may not do', async () => {
   await alice.join()
   await alice.add('bob')
   const bob = await client('bob').openConversation('group')
-  await vi.waitFor(async () => expect(await people(bob)).toEqual(['alice', 'bob']))
+  await until(async () => expect(await people(bob)).toEqual(['alice', 'bob']))
   await expect(bob.updateFriendlyName('Mine')).rejects.toMatchObject({ code: 'forbidden' })
   expect(bob.isPermitted('editConversation')).toBe(false)
   const them = await whoIs('bob', alice)
   await them?.updateRole('admin')
-  await vi.waitFor(() => expect(bob.isPermitted('editConversation')).toBe(true))
+  await until(() => expect(bob.isPermitted('editConversation')).toBe(true))
   await bob.updateFriendlyName('Ours')
-  await vi.waitFor(() => expect(alice.friendlyName).toBe('Ours'))
+  await until(() => expect(alice.friendlyName).toBe('Ours'))
 })
 
 it('refuses what was allowed when it was written, and is not when it arrives', async () => {
@@ -171,15 +171,15 @@ it('refuses what was allowed when it was written, and is not when it arrives', a
   await (await whoIs('bob', alice))?.updateRole('admin')
   const bobClient = client('bob')
   const bob = await bobClient.openConversation('group')
-  await vi.waitFor(() => expect(bob.isPermitted('editConversation')).toBe(true))
+  await until(() => expect(bob.isPermitted('editConversation')).toBe(true))
   bobClient.disconnect()
   await bob.updateFriendlyName('Mine')
   await (await whoIs('bob', alice))?.updateRole('member')
-  await vi.waitFor(() => expect(alice.isSaved).toBe(true))
+  await until(() => expect(alice.isSaved).toBe(true))
   const refused = new Promise<RefusedConversationWrite>(resolve => bob.on('writeRefused', resolve))
   bobClient.connect()
   expect((await refused).reason).toContain('names')
-  await vi.waitFor(() => {
+  await until(() => {
     expect(bob.connectionStatus).toBe('connected')
     expect(bob.friendlyName).toBeNull()
   })

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { messageKey, pageName } from '../../../src/schema/messages/ids.ts'
 import { PageDocument } from '../../../src/schema/messages/page-document.ts'
+import { LeaseLostError } from '../../../src/server/log/document-log.ts'
 import { Author, expectWhole, fetchLog, SID, storedLog } from './support/chat.ts'
 import { startServer, stockClient, syncedClient, until, whenSynced } from './support/clients.ts'
-import { SharedEngine } from './support/shared-log.ts'
+import { SharedEngine, type SharedLog } from './support/shared-log.ts'
 
 const timings = {
   retryMs: 20,
@@ -71,6 +72,35 @@ describe('servers that share a storage', () => {
     logs[1]?.heal()
     const both = { a: 1, b: 2 }
     await until(() => expect([a, b].map(one => one?.map.toJSON())).toEqual([both, both]))
+  })
+
+  it('tell a writer what others did with its update before it was known to be stored', async () => {
+    const { logs, urls } = await startCluster()
+    const [a, b] = await Promise.all(urls.map(url => syncedClient(url, 'room')))
+    const [log] = logs as [SharedLog]
+    const append = log.append.bind(log)
+    let answer = () => {}
+    const gate = new Promise<void>(resolve => {
+      answer = resolve
+    })
+    log.append = async (...args) => {
+      const seq = await append(...args)
+      await gate
+      return seq
+    }
+    const read = log.read.bind(log)
+    log.read = async (...args) => {
+      await gate
+      return read(...args)
+    }
+    a?.map.set('a', 1)
+    await until(() => expect(b?.map.get('a')).toBe(1))
+    b?.map.delete('a')
+    b?.map.set('b', 1)
+    const late = stockClient(urls[0], 'room')
+    await until(() => expect(late.map.has('b')).toBe(true))
+    answer()
+    await until(() => expect(a?.map.toJSON()).toEqual({ b: 1 }))
   })
 
   it('fold a log that both write to, and nothing is lost', async () => {
@@ -161,6 +191,41 @@ describe('messages on several servers', () => {
     logs[0]?.heal()
     await whenAllIn([alice, bob], 3)
     expectWhole(await fetchLog(urls[1], 3), [alice, bob])
+  })
+
+  it('are refused by the engine when a server stood still while another took its lease', async () => {
+    const { engine, logs, urls } = await startCluster()
+    const [alice, bob] = [new Author('alice'), new Author('bob')]
+    await connected(alice, urls[0])
+    alice.burst(10)
+    await whenAllIn([alice], 10)
+    await connected(bob, urls[1])
+
+    const [log] = logs as [SharedLog]
+    const append = log.append.bind(log)
+    let goOn = () => {}
+    const gate = new Promise<void>(resolve => {
+      goOn = resolve
+    })
+    const late: Promise<unknown>[] = []
+    log.append = async (name, updates, lease) => {
+      if (name !== pageName(SID, 0)) return append(name, updates, lease)
+      // It was about to be sent.
+      const sent = gate.then(() => append(name, updates, lease))
+      late.push(sent.catch(error => error))
+      return sent
+    }
+    log.cluster.lease = async () => undefined
+    alice.burst(10)
+    await until(() => expect(late).toHaveLength(1))
+    engine.leases.clear()
+    bob.burst(10)
+    await whenAllIn([alice, bob], 30)
+    goOn()
+    expect(await late[0]).toBeInstanceOf(LeaseLostError)
+    alice.send()
+    await whenAllIn([alice, bob], 31)
+    for (const url of urls) expectWhole(await fetchLog(url, 31), [alice, bob])
   })
 
   it('are sequenced by one server at a time, through many changes of it', async () => {

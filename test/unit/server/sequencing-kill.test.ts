@@ -1,13 +1,13 @@
 import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { messageKey, outboxName, pageName } from '../../../src/schema/messages/ids.ts'
-import type { LogEntry } from '../../../src/schema/messages/log-entry.ts'
 import { PageDocument } from '../../../src/schema/messages/page-document.ts'
 import { levelLog } from '../../../src/server/index.ts'
 import { Author, expectWhole, SID, storedLog } from './support/chat.ts'
 import { bundleServer, startChild } from './support/child-server.ts'
 import { stockClient, until, whenSynced } from './support/clients.ts'
 import { temporaryDirectory } from './support/storage.ts'
+import { Witness, writeForever } from './support/witness.ts'
 
 const ROUNDS = 15
 
@@ -16,54 +16,6 @@ beforeAll(async () => {
   program = await bundleServer()
 })
 afterAll(() => rm(program))
-
-/** Which index each message has, wherever anybody saw it: that never changes. */
-class Witness {
-  readonly #indexOf = new Map<string, number>()
-  readonly #messageAt = new Map<number, string>()
-
-  get size(): number {
-    return this.#indexOf.size
-  }
-
-  look(log: readonly LogEntry[]): void {
-    for (const entry of log) {
-      const key = messageKey(entry)
-      // Not by `expect`, which would take most of the time.
-      if ((this.#indexOf.get(key) ?? entry.index) !== entry.index) {
-        throw new Error(`a final index moved: ${key}`)
-      }
-      if ((this.#messageAt.get(entry.index) ?? key) !== key) {
-        throw new Error(`an index twice: ${entry.index}`)
-      }
-      this.#indexOf.set(key, entry.index)
-      this.#messageAt.set(entry.index, key)
-    }
-  }
-
-  missingIn(log: readonly LogEntry[]): string[] {
-    const stored = new Set(log.map(messageKey))
-    return [...this.#indexOf.keys()].filter(key => !stored.has(key))
-  }
-}
-
-/** Writes at each turn of the event loop until it is told to stop. */
-function writeForever(author: Author, length: number): () => void {
-  let isOver = false
-  const write = () => {
-    if (isOver) return
-    setImmediate(write)
-    // Messages that are written faster than anybody can read them would show nothing more.
-    if (author.pendingCount > 500) return
-    author.burst(length)
-    const target = author.sent.at(-1 - Math.floor(Math.random() * 50))
-    if (target && author.sent.length % 5 === 0) author.edit(target, 'edited')
-  }
-  write()
-  return () => {
-    isOver = true
-  }
-}
 
 describe('a server that is killed while clients send messages', () => {
   it('gives every message one index, and never another than anybody has seen', async () => {

@@ -16,7 +16,7 @@ beforeAll(async () => {
       async onMessage({ index, body }) {
         await new Promise(resolve => setTimeout(resolve, Math.random() * 4))
         const { appendFileSync } = await import('node:fs')
-        appendFileSync(process.argv[2] + '/told', index + ' ' + body + '\\n')
+        appendFileSync(place.directory + '/told', index + ' ' + body + '\\n')
       },
     }`),
   )

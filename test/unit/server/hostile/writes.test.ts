@@ -1,9 +1,9 @@
 import * as encoding from 'lib0/encoding'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { userSid } from '../../../../src/base/ids.ts'
 import { encodeHorizon } from '../../../../src/schema/horizon-codec.ts'
-import { syncMessage } from '../support/clients.ts'
+import { syncMessage, until } from '../support/clients.ts'
 import { signToken } from '../support/tokens.ts'
 import { dial, fetchRoom, openWorld, type World } from './world.ts'
 
@@ -339,7 +339,7 @@ describe('updates of bytes', () => {
     const attacker = await dial(world.url, world.sid, await signToken({ sub: 'mallory' }))
     attacker.send(syncMessage(2, Y.encodeStateAsUpdate(forged, vector)))
     // It is asked for what it rests on.
-    await vi.waitFor(() => {
+    await until(() => {
       expect(
         attacker.received.filter(data => data[0] === 0 && data[1] === 0).length,
       ).toBeGreaterThan(1)
@@ -376,7 +376,7 @@ describe('elsewhere', () => {
     const token = await signToken({ sub: 'trudy' })
     const parts = ['', '/o', '/m/0']
     const open = await Promise.all(parts.map(part => dial(world.url, `${world.sid}${part}`, token)))
-    await vi.waitFor(() => {
+    await until(() => {
       for (const { received } of open) expect(received.length).toBeGreaterThan(0)
     })
     await world.alice.removeParticipant('trudy')

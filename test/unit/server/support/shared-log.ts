@@ -46,6 +46,10 @@ export class SharedLog implements DocumentLog {
   readonly #engine: SharedEngine
   readonly #listeners = new Map<string, Set<ClusterListener>>()
   #isCut = false
+  /** Reads fail, so many times. */
+  failingReads = 0
+  /** What is appended here is told to the others without saying what it is, or not at all. */
+  telling: 'updates' | 'that' | 'nothing' = 'updates'
   readonly cluster: Cluster
 
   constructor(engine: SharedEngine) {
@@ -78,19 +82,27 @@ export class SharedLog implements DocumentLog {
 
   async append(name: string, updates: readonly Uint8Array[], lease?: Lease): Promise<number> {
     this.#check()
-    if (lease && this.#engine.leases.get(lease.name)?.token !== lease.token) {
+    const held = lease && this.#engine.leases.get(lease.name)
+    if (lease && (held?.token !== lease.token || held.untilMs <= Date.now())) {
       throw new LeaseLostError(lease.name)
     }
     const document = this.#engine.document(name)
     for (const update of updates)
       document.rows.push({ seq: ++document.upTo, update: update.slice() })
     const { upTo } = document
-    this.#tellOthers(name, listener => listener.onAppended(upTo, updates))
+    const told = this.telling === 'updates' ? updates : undefined
+    if (this.telling !== 'nothing') {
+      this.#tellOthers(name, listener => listener.onAppended(upTo, told))
+    }
     return upTo
   }
 
   async read(name: string, after = 0) {
     this.#check()
+    if (this.failingReads > 0) {
+      this.failingReads -= 1
+      throw new Error('too slow')
+    }
     const { snapshot, rows, upTo, claims } = this.#engine.document(name)
     const updates = rows.filter(({ seq }) => seq > after).map(({ update }) => update)
     const isFolded = rows[0] ? rows[0].seq > after + 1 : upTo > after
@@ -101,6 +113,7 @@ export class SharedLog implements DocumentLog {
   async snapshot(name: string, state: Uint8Array, upTo: number): Promise<void> {
     this.#check()
     const document = this.#engine.document(name)
+    if (upTo > document.upTo || upTo < document.upTo - document.rows.length) return
     document.snapshot = state.slice()
     document.rows = document.rows.filter(({ seq }) => seq > upTo)
   }
@@ -116,6 +129,7 @@ export class SharedLog implements DocumentLog {
   async erase(name: string): Promise<void> {
     this.#check()
     this.#engine.documents.delete(name)
+    this.#tellOthers(name, listener => listener.onGap())
   }
 
   async *names(prefix: string): AsyncIterable<string> {
@@ -154,7 +168,7 @@ export class SharedLog implements DocumentLog {
       renew: async longer => {
         this.#check()
         const mine = leases.get(name)
-        if (!mine || !isMine()) return false
+        if (!mine || !isMine() || mine.untilMs <= Date.now()) return false
         mine.untilMs = Date.now() + longer
         return true
       },
