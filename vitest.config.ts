@@ -28,7 +28,8 @@ export default defineConfig(({ mode }) => {
             env: runs ? { FC_RUNS: runs } : {},
             testTimeout: runs ? 1_200_000 : 60_000,
             hookTimeout: 60_000,
-            sequence: { groupOrder: 1 },
+            // Beside the unit tests: most of the time they wait.
+            sequence: { groupOrder: 0 },
           },
         },
         {
