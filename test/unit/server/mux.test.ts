@@ -275,7 +275,8 @@ describe('backpressure', () => {
   it('who does not read what others write is cut off, with all channels', async () => {
     const warn = vi.fn()
     const server = await startServer({
-      limits: { maxBacklog: 256 * 1024 },
+      // The writer is not to wait for its rate.
+      limits: { maxBacklog: 256 * 1024, bytesPerSecond: 2 ** 30 },
       log: { info() {}, warn, error() {} },
     })
     const client = await muxClient(server.url)
