@@ -5,6 +5,7 @@ import { jwt } from '../authentication/jwt.ts'
 import { jsonLogger, textLogger } from '../logging/json-logger.ts'
 import type { Logger, ServerOptions } from '../options.ts'
 import { type ConversationsServer, createServer } from '../server.ts'
+import { DATA_COMMANDS, runDataCommand } from './data-commands.ts'
 import { helpText } from './help.ts'
 import { keysOf } from './keys.ts'
 import { flagOf, resolveSettings, SETTINGS, type Settings } from './settings.ts'
@@ -29,19 +30,26 @@ export async function run(args: string[], environment: NodeJS.ProcessEnv): Promi
 }
 
 async function dispatch(args: string[], environment: NodeJS.ProcessEnv): Promise<void> {
-  const isToken = args[0] === 'token'
-  const flags = parse(isToken ? args.slice(1) : args, isToken)
+  const [first = ''] = args
+  const isToken = first === 'token'
+  const isData = Object.hasOwn(DATA_COMMANDS, first)
+  const { flags, words } = parse(isToken || isData ? args.slice(1) : args, isToken, isData)
   if (flags.help) process.stdout.write(helpText())
   else if (flags.version) process.stdout.write(`${version()}\n`)
   else {
     const settings = resolveSettings(flags, environment)
     if (isToken) {
       process.stdout.write(`${await createToken(settings, flags.identity, flags.expires)}\n`)
-    } else await serve(settings)
+    } else if (isData) await runDataCommand(first, words, settings)
+    else await serve(settings)
   }
 }
 
-function parse(args: string[], isToken: boolean): Record<string, unknown> {
+function parse(
+  args: string[],
+  isToken: boolean,
+  isData: boolean,
+): { flags: Record<string, unknown>; words: string[] } {
   const type = 'string' as const
   const shown = SETTINGS.filter(({ isSecret }) => !isSecret)
   const options = {
@@ -54,7 +62,8 @@ function parse(args: string[], isToken: boolean): Record<string, unknown> {
     ),
   }
   try {
-    return parseArgs({ args, options, strict: true, allowPositionals: false }).values
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: isData })
+    return { flags: values, words: positionals }
   } catch (error) {
     throw new UsageError((error as Error).message)
   }
